@@ -1,0 +1,66 @@
+//! Where the sandbox meets the engine.
+//!
+//! A desk is one plugin's place in the engine: its gate, orders, allocation and ledger.
+//! It belongs to the seat, so it outlives every generation of the plugin. The sandbox
+//! calls it on the seat's thread, from inside a guest call; therefore no method waits.
+
+use crate::event::{Book, Quote};
+use crate::order::{OpenOrder, OrderList};
+use crate::{
+    Balance, Decimal, Denial, Event, Instrument, InstrumentId, NewOrder, OrderId, Position, Seq, StreamKind, Timestamp,
+    denial::QuotaState,
+};
+
+/// One plugin's place in the engine. `now` is event time.
+#[allow(missing_docs, reason = "each method is the WIT function of its name; see wit/imports.wit")]
+pub trait Desk: Send {
+    fn submit(&mut self, now: Timestamp, order: NewOrder, cause: Seq) -> Result<OrderId, Denial>;
+    fn submit_list(&mut self, now: Timestamp, orders: OrderList, cause: Seq) -> Result<Vec<OrderId>, Denial>;
+    fn cancel(&mut self, now: Timestamp, order: OrderId, cause: Seq) -> Result<(), Denial>;
+    fn cancel_all(&mut self, now: Timestamp, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial>;
+    fn amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial>;
+    /// The instruments that are granted.
+    fn instruments(&self) -> &[Instrument];
+    fn subscribe(&mut self, instrument: InstrumentId, stream: StreamKind) -> Result<(), Denial>;
+    fn unsubscribe(&mut self, instrument: InstrumentId, stream: StreamKind) -> Result<(), Denial>;
+    fn last_quote(&self, instrument: InstrumentId, as_of: Seq) -> Option<(Timestamp, Quote)>;
+    fn book(&self, instrument: InstrumentId, levels: u32, as_of: Seq) -> Option<Book>;
+    fn request_history(
+        &mut self,
+        now: Timestamp,
+        instrument: InstrumentId,
+        interval: u32,
+        start: Option<Timestamp>,
+        limit: u32,
+        cause: Seq,
+    ) -> Result<u64, Denial>;
+    fn balances(&self) -> Vec<Balance>;
+    fn positions(&self) -> Vec<Position>;
+    fn open_orders(&self) -> Vec<OpenOrder>;
+    fn quotas(&self, now: Timestamp) -> Vec<QuotaState>;
+    /// Books an event before the guest sees it (and also when there is no guest).
+    fn apply(&mut self, event: &Event);
+    /// Figures for the operator.
+    fn report(&self) -> DeskReport;
+}
+
+/// Figures of one desk for the live view and the summary.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DeskReport {
+    /// Orders that were approved.
+    pub orders: u64,
+    /// Commands that were denied.
+    pub denials: u64,
+    /// Fills that were booked.
+    pub fills: u64,
+    /// Orders that are not final.
+    pub open_orders: u64,
+    /// Positions that were ever opened.
+    pub positions: Vec<Position>,
+    /// The allocation as it stands.
+    pub balances: Vec<Balance>,
+    /// What fills and commissions changed, by asset: now minus the initial allocation.
+    pub changes: Vec<(String, Decimal)>,
+    /// Realised and unrealised profit and loss in the quote asset, at the last price.
+    pub pnl: Decimal,
+}
