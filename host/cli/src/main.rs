@@ -1,1 +1,82 @@
-fn main() {}
+//! `ringfence`: runs sandboxed trading strategies.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`args`] | the command line |
+//! | [`config`] | `ringfence.toml` |
+//! | [`grants`] | what a plugin gets, from the configuration and its own wishes |
+//! | [`live`] | the wiring over sockets: exchange or Binance, engine thread, plugins |
+//! | [`lockstep`] | the wiring in virtual time |
+//! | [`summary`] | the figures at the end, as JSON and as a table |
+//! | [`view`] | what a person sees while it runs |
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod config;
+mod grants;
+mod live;
+mod lockstep;
+mod summary;
+mod view;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command, RunArgs, Speed};
+use config::Config;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("RINGFENCE_LOG").unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let Command::Run(run) = args.command;
+    let config = match read_config(&run) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    match start(&run, config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The named file, or `ringfence.toml` of this folder if there is one, or the defaults.
+fn read_config(run: &RunArgs) -> Result<Config, config::ConfigError> {
+    let here = std::path::Path::new("ringfence.toml");
+    let mut config = match &run.config {
+        Some(file) => Config::read(file)?,
+        None if here.exists() => Config::read(here)?,
+        None => Config::default(),
+    };
+    if let Some(seed) = run.seed {
+        config.sim.seed = seed;
+    }
+    Ok(config)
+}
+
+fn start(run: &RunArgs, config: Config) -> anyhow::Result<()> {
+    let summary = match run.speed {
+        Some(Speed::Max) => lockstep::run(run, config)?,
+        _ => live::run(run, config)?,
+    };
+    if run.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        print!("{}", summary.table());
+    }
+    Ok(())
+}

@@ -1,0 +1,332 @@
+//! `ringfence.toml`: what the operator grants. Read whole, checked whole: every
+//! error of the file is told at once, each with its line.
+//!
+//! No defaults hide elsewhere; [`Config::default`] is what runs without a file.
+
+mod reader;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ringfence_engine::Limits;
+use ringfence_model::Decimal;
+use ringfence_model::strategy::Value;
+
+use reader::{Reader, Table};
+
+/// Where orders go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VenueKind {
+    /// The embedded simulated exchange.
+    Sim,
+    /// Binance's spot testnet.
+    BinanceTestnet,
+    /// Binance spot, real money.
+    Binance,
+}
+
+impl VenueKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            VenueKind::Sim => "sim",
+            VenueKind::BinanceTestnet => "binance-testnet",
+            VenueKind::Binance => "binance",
+        }
+    }
+}
+
+/// The `[venue]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VenueConfig {
+    pub(crate) kind: VenueKind,
+    /// Upper case, in the order of instrument ids.
+    pub(crate) symbols: Vec<String>,
+    pub(crate) rest_url: Option<String>,
+    pub(crate) stream_url: Option<String>,
+    pub(crate) ws_api_url: Option<String>,
+    /// Names of the environment variables that hold the keys; keys never stand in a file.
+    pub(crate) api_key_env: String,
+    pub(crate) secret_env: String,
+}
+
+/// The `[sim]` table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SimConfig {
+    pub(crate) seed: u64,
+    /// What the account starts with.
+    pub(crate) balances: Vec<(String, Decimal)>,
+}
+
+/// What one plugin may do.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Grant {
+    pub(crate) enabled: bool,
+    /// `None`: every symbol of the venue table.
+    pub(crate) symbols: Option<Vec<String>>,
+    pub(crate) allocation: Vec<(String, Decimal)>,
+    pub(crate) limits: Limits,
+    /// Values by name; checked against the plugin's own declaration when it is loaded.
+    pub(crate) parameters: BTreeMap<String, Value>,
+}
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// The file it came from.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) venue: VenueConfig,
+    pub(crate) sim: SimConfig,
+    pub(crate) defaults: Grant,
+    pub(crate) plugins: BTreeMap<String, Grant>,
+}
+
+fn amounts(list: &[(&str, i64, u32)]) -> Vec<(String, Decimal)> {
+    list.iter().map(|&(asset, mantissa, scale)| (asset.to_owned(), Decimal::new(mantissa, scale))).collect()
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            file: None,
+            venue: VenueConfig {
+                kind: VenueKind::Sim,
+                symbols: vec!["BTCUSDT".to_owned(), "ETHUSDT".to_owned()],
+                rest_url: None,
+                stream_url: None,
+                ws_api_url: None,
+                api_key_env: "BINANCE_API_KEY".to_owned(),
+                secret_env: "BINANCE_API_SECRET".to_owned(),
+            },
+            sim: SimConfig { seed: 1, balances: amounts(&[("USDT", 1_000_000, 0), ("BTC", 10, 0), ("ETH", 100, 0)]) },
+            defaults: Grant {
+                enabled: true,
+                symbols: None,
+                allocation: amounts(&[("USDT", 50_000, 0), ("BTC", 5, 1), ("ETH", 5, 0)]),
+                limits: Limits::default(),
+                parameters: BTreeMap::new(),
+            },
+            plugins: BTreeMap::new(),
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("can't read {}: {source}", file.display())]
+    Unreadable { file: PathBuf, source: std::io::Error },
+    /// One or more lines are wrong.
+    #[error("{}", problems.join("\n"))]
+    Wrong { problems: Vec<String> },
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub(crate) fn read(file: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+        let mut config = Config::parse(&text, &file.display().to_string())
+            .map_err(|problems| ConfigError::Wrong { problems })?;
+        config.file = Some(file.to_owned());
+        Ok(config)
+    }
+
+    /// Checks a text; `name` leads each problem.
+    pub(crate) fn parse(text: &str, name: &str) -> Result<Config, Vec<String>> {
+        let mut config = Config::default();
+        let (reader, root) = Reader::new(text, name);
+        if let Some(root) = &root {
+            root.keys(&reader, &["venue", "sim", "defaults", "plugins"]);
+            if let Some(table) = root.table(&reader, "venue") {
+                read_venue(&reader, &table, &mut config.venue);
+            }
+            if let Some(table) = root.table(&reader, "sim") {
+                table.keys(&reader, &["seed", "balances"]);
+                if let Some(seed) = table.whole(&reader, "seed", u64::MAX) {
+                    config.sim.seed = seed;
+                }
+                if let Some(balances) = table.amounts(&reader, "balances") {
+                    config.sim.balances = balances;
+                }
+            }
+            let symbols = config.venue.symbols.clone();
+            if let Some(table) = root.table(&reader, "defaults") {
+                read_grant(&reader, &table, &symbols, &mut config.defaults);
+            }
+            if let Some(plugins) = root.table(&reader, "plugins") {
+                for (plugin, table) in plugins.tables(&reader) {
+                    let mut grant = config.defaults.clone();
+                    read_grant(&reader, &table, &symbols, &mut grant);
+                    config.plugins.insert(plugin, grant);
+                }
+            }
+        }
+        let problems = reader.problems();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// What is granted to the plugin of this name.
+    pub(crate) fn grant(&self, plugin: &str) -> &Grant {
+        self.plugins.get(plugin).unwrap_or(&self.defaults)
+    }
+}
+
+fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
+    table.keys(
+        reader,
+        &["kind", "symbols", "rest_url", "stream_url", "ws_api_url", "api_key_env", "secret_env"],
+    );
+    if let Some(kind) = table.choice(reader, "kind", &["sim", "binance-testnet", "binance"]) {
+        venue.kind = match kind.as_str() {
+            "binance" => VenueKind::Binance,
+            "binance-testnet" => VenueKind::BinanceTestnet,
+            _ => VenueKind::Sim,
+        };
+    }
+    if let Some(symbols) = table.symbols(reader, "symbols", None) {
+        venue.symbols = symbols;
+    }
+    for (key, slot, schemes) in [
+        ("rest_url", &mut venue.rest_url, ["http://", "https://"]),
+        ("stream_url", &mut venue.stream_url, ["ws://", "wss://"]),
+        ("ws_api_url", &mut venue.ws_api_url, ["ws://", "wss://"]),
+    ] {
+        if let Some(url) = table.text(reader, key) {
+            if schemes.iter().any(|scheme| url.starts_with(scheme)) {
+                *slot = Some(url);
+            } else {
+                table.wrong(reader, key, &format!("must start with {} or {}", schemes[0], schemes[1]));
+            }
+        }
+    }
+    if let Some(name) = table.text(reader, "api_key_env") {
+        venue.api_key_env = name;
+    }
+    if let Some(name) = table.text(reader, "secret_env") {
+        venue.secret_env = name;
+    }
+}
+
+fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant: &mut Grant) {
+    table.keys(reader, &["enabled", "symbols", "allocation", "limits", "parameters"]);
+    if let Some(enabled) = table.boolean(reader, "enabled") {
+        grant.enabled = enabled;
+    }
+    if let Some(list) = table.symbols(reader, "symbols", Some(symbols)) {
+        grant.symbols = Some(list);
+    }
+    if let Some(allocation) = table.amounts(reader, "allocation") {
+        grant.allocation = allocation;
+    }
+    if let Some(parameters) = table.values(reader, "parameters") {
+        grant.parameters = parameters;
+    }
+    let Some(limits) = table.table(reader, "limits") else { return };
+    limits.keys(
+        reader,
+        &[
+            "orders_per_second",
+            "orders_per_day",
+            "cancels_per_second",
+            "open_orders",
+            "subscriptions",
+            "history_requests_per_minute",
+            "order_notional",
+            "open_notional",
+            "position_notional",
+            "price_collar",
+            "daily_loss",
+        ],
+    );
+    let into = &mut grant.limits;
+    for (key, slot) in [
+        ("orders_per_second", &mut into.orders_per_second),
+        ("orders_per_day", &mut into.orders_per_day),
+        ("cancels_per_second", &mut into.cancels_per_second),
+        ("open_orders", &mut into.open_orders),
+        ("subscriptions", &mut into.subscriptions),
+        ("history_requests_per_minute", &mut into.history_requests_per_minute),
+    ] {
+        if let Some(value) = limits.whole(reader, key, u64::from(u32::MAX)) {
+            // Bounded by u32::MAX just above.
+            *slot = u32::try_from(value).unwrap_or(u32::MAX);
+        }
+    }
+    for (key, slot) in [
+        ("order_notional", &mut into.order_notional),
+        ("open_notional", &mut into.open_notional),
+        ("position_notional", &mut into.position_notional),
+        ("price_collar", &mut into.price_collar),
+        ("daily_loss", &mut into.daily_loss),
+    ] {
+        if let Some(value) = limits.amount(reader, key) {
+            *slot = value;
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(Config::parse("", "ringfence.toml").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_plugin_inherits_the_defaults_key_by_key() {
+        let text = r#"
+[venue]
+symbols = ["btcusdt", "ETHUSDT"]
+[defaults]
+allocation = { USDT = "1000.5" }
+[defaults.limits]
+open_orders = 7
+[plugins.ema-cross]
+symbols = ["BTCUSDT"]
+parameters = { fast = 12, quantity = 0.002, name = "x", on = true }
+[plugins.ema-cross.limits]
+order_notional = "250.000000001"
+"#;
+        let config = Config::parse(text, "ringfence.toml").unwrap();
+        let grant = config.grant("ema-cross");
+        assert_eq!(grant.allocation, vec![("USDT".to_owned(), Decimal::new(10_005, 1))]);
+        assert_eq!(grant.limits.open_orders, 7);
+        assert_eq!(grant.limits.order_notional, Decimal::new(250_000_000_001, 9));
+        assert_eq!(grant.symbols.as_deref(), Some(&["BTCUSDT".to_owned()][..]));
+        assert_eq!(grant.parameters["quantity"], Value::Number(Decimal::new(2, 3)));
+        assert_eq!(grant.parameters["fast"], Value::Integer(12));
+        assert_eq!(config.grant("other").limits.open_orders, 7);
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_its_line() {
+        let text = "\
+[venue]
+kind = \"kraken\"
+symbol = [\"BTCUSDT\"]
+rest_url = \"ftp://x\"
+[sim]
+seed = -1
+balances = { USDT = \"-5\", BTC = \"ten\" }
+[defaults]
+symbols = [\"DOGEUSDT\"]
+[plugins.a.limits]
+open_orders = \"many\"
+";
+        let problems = Config::parse(text, "r.toml").unwrap_err();
+        let lines: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
+        assert_eq!(lines, ["r.toml:2", "r.toml:3", "r.toml:4", "r.toml:6", "r.toml:7", "r.toml:7", "r.toml:9", "r.toml:11"]);
+        assert!(problems[1].contains("did you mean `symbols`"), "{}", problems[1]);
+    }
+
+    #[test]
+    fn broken_syntax_has_a_line() {
+        let problems = Config::parse("[venue]\nkind = \n[sim\n", "r.toml").unwrap_err();
+        assert!(problems.len() >= 2, "{problems:?}");
+        assert!(problems[0].starts_with("r.toml:2: "), "{problems:?}");
+    }
+}

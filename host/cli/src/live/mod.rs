@@ -1,0 +1,361 @@
+//! A run over sockets: the embedded exchange (or Binance), the client, the engine's
+//! thread and the plugins. Each part lives in its own room; here they are only joined.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`hub`] | the engine's thread |
+//! | [`courier`] | carries approved commands to the venue and answers back |
+
+mod courier;
+mod hub;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
+use ringfence_exchange::recording::{first_time, symbol_of};
+use ringfence_exchange::server::{self, Market, ServerHandle};
+use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, SymbolConfig};
+use ringfence_model::strategy::{Manifest, Mode, Value};
+use ringfence_model::{SeatId, Timestamp};
+use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, Operator, Sandbox, SandboxConfig};
+
+use crate::args::{RunArgs, Speed};
+use crate::config::{Config, VenueKind};
+use crate::grants::Grants;
+use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
+use crate::view::{Feed, Picture, View, Wish};
+use hub::{Hub, HubSender, Input};
+
+/// How long open orders may take to end at the close.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+/// How often the view is drawn and the end is looked for.
+const BEAT: Duration = Duration::from_millis(200);
+/// How long a request to the real venue is valid: its own default.
+const RECV_WINDOW_MS: u64 = 5_000;
+
+/// Runs until the time is over, the recording ends, or the operator stops it.
+pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let summary = runtime.block_on(run_async(args, config));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    summary
+}
+
+/// The venue as this run reaches it.
+struct Venue {
+    client: ClientConfig,
+    symbols: Vec<String>,
+    mode: Mode,
+    server: Option<ServerHandle>,
+}
+
+async fn open_venue(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
+    match config.venue.kind {
+        VenueKind::Sim => open_sim(args, config).await,
+        kind => {
+            if args.replay.is_some() {
+                bail!("--replay plays on the simulated exchange; set [venue] kind = \"sim\" or leave it out");
+            }
+            open_binance(config, kind)
+        }
+    }
+}
+
+async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
+    let (symbols, market, start) = match &args.replay {
+        Some(path) => {
+            let speed = match args.speed {
+                Some(Speed::Times(times)) => times,
+                _ => 1.0,
+            };
+            let market = Market::Replay { path: path.clone(), speed };
+            (vec![symbol_of(path)?], market, first_time(path)?)
+        }
+        None => (config.venue.symbols.clone(), Market::Generator, wall_clock()),
+    };
+    let known = symbols
+        .iter()
+        .map(|symbol| {
+            SymbolConfig::known(symbol)
+                .with_context(|| format!("[venue] symbols: the simulated exchange knows no {symbol}; try BTCUSDT or ETHUSDT"))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let account = AccountConfig {
+        api_key: "ringfence-sim".to_owned(),
+        secret: format!("sim-{:x}", wall_clock().0),
+        balances: config.sim.balances.clone(),
+    };
+    let credentials = Credentials::new(account.api_key.clone(), account.secret.clone());
+    let exchange = Exchange::new(ExchangeConfig {
+        seed: config.sim.seed,
+        symbols: known,
+        accounts: vec![account],
+        start,
+        ..ExchangeConfig::default()
+    })?;
+    let handle = server::start(exchange, market, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let client = ClientConfig {
+        rest_url: handle.rest_url.clone(),
+        stream_url: handle.stream_url.clone(),
+        ws_api_url: handle.ws_api_url.clone(),
+        credentials: Some(credentials),
+        recv_window_ms: RECV_WINDOW_MS,
+    };
+    let mode = if args.replay.is_some() { Mode::Replay } else { Mode::Sim };
+    Ok(Venue { client, symbols, mode, server: Some(handle) })
+}
+
+fn open_binance(config: &Config, kind: VenueKind) -> anyhow::Result<Venue> {
+    let venue = &config.venue;
+    let key = |name: &str| {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).with_context(|| {
+            format!("venue {} needs keys: set the environment variable {name} (see [venue] in the README)", kind.name())
+        })
+    };
+    let (rest, stream, ws_api) = match kind {
+        VenueKind::BinanceTestnet => (
+            "https://testnet.binance.vision",
+            "wss://stream.testnet.binance.vision",
+            "wss://ws-api.testnet.binance.vision/ws-api/v3",
+        ),
+        _ => ("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443/ws-api/v3"),
+    };
+    let or = |own: &Option<String>, official: &str| own.clone().unwrap_or_else(|| official.to_owned());
+    Ok(Venue {
+        client: ClientConfig {
+            rest_url: or(&venue.rest_url, rest),
+            stream_url: or(&venue.stream_url, stream),
+            ws_api_url: or(&venue.ws_api_url, ws_api),
+            credentials: Some(Credentials::new(key(&venue.api_key_env)?, key(&venue.secret_env)?)),
+            recv_window_ms: RECV_WINDOW_MS,
+        },
+        symbols: venue.symbols.clone(),
+        mode: if kind == VenueKind::Binance { Mode::Live } else { Mode::Testnet },
+        server: None,
+    })
+}
+
+/// The time of this machine. Only the venue's clock decides anything later.
+fn wall_clock() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Opens seats for the plugins of the folder.
+struct LiveOperator {
+    grants: Grants,
+    hub: HubSender,
+    seats: std::collections::HashMap<String, SeatId>,
+}
+
+impl Operator for LiveOperator {
+    fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn ringfence_model::desk::Desk>, String> {
+        let config = self.grants.seat(name)?;
+        let (seat, desk) = self.hub.open_seat(config)?;
+        self.seats.insert(name.to_owned(), seat);
+        Ok(Box::new(desk))
+    }
+
+    fn parameters(&mut self, name: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
+        self.grants.parameters(name, manifest)
+    }
+
+    fn seat_id(&self, name: &str) -> Option<SeatId> {
+        self.seats.get(name).copied()
+    }
+}
+
+async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
+    let venue = open_venue(args, &config).await?;
+    let (hub_sender, hub_inbox) = hub::channel();
+    let feed = Feed::new();
+    let sink = {
+        let (hub, feed) = (hub_sender.clone(), feed.clone());
+        Arc::new(move |event: ClientEvent| match event {
+            ClientEvent::Venue { received, event } => hub.send(Input::Venue { received, event }),
+            ClientEvent::Unparsed { error } => feed.problem(error),
+            ClientEvent::Notice(text) => feed.say(text),
+        })
+    };
+    let (client, instruments) = Client::connect(venue.client, &venue.symbols, sink)
+        .await
+        .with_context(|| format!("can't connect to venue {}", config.venue.kind.name()))?;
+    let before = client.account().await.context("can't read the account")?;
+
+    let (courier_sender, courier_inbox) = tokio::sync::mpsc::unbounded_channel();
+    let hub = Hub::start((hub_sender.clone(), hub_inbox), instruments.clone(), client.now(), courier_sender, feed.clone())?;
+    let courier = tokio::spawn(courier::run(courier_inbox, client.clone(), hub_sender.clone(), instruments.clone()));
+
+    let sandbox = Sandbox::new(SandboxConfig::default())?;
+    let operator = LiveOperator {
+        grants: Grants::new(config.clone(), instruments.clone(), &before),
+        hub: hub_sender.clone(),
+        seats: std::collections::HashMap::new(),
+    };
+    let fleet_config = FleetConfig {
+        dir: args.plugins.clone(),
+        workers: std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8),
+        mode: venue.mode,
+        seed: config.sim.seed,
+    };
+    let mut view = View::start(args.json, feed.clone())?;
+    let started = Instant::now();
+    let told = feed.clone();
+    let fleet = tokio::task::spawn_blocking(move || {
+        Fleet::start(sandbox, fleet_config, Box::new(operator), Box::new(move |event| tell(&told, event)))
+    })
+    .await??;
+    hub_sender.send(Input::Mailbox(fleet.mailbox()));
+
+    let venue_name = config.venue.kind.name();
+    let picture = |fleet: &Fleet| Picture {
+        venue: venue_name,
+        mode: mode_name(venue.mode),
+        elapsed: started.elapsed(),
+        messages: client.counts().received,
+        plugins: fleet.reports().iter().map(|seat| PluginSummary::new(seat, &instruments)).collect(),
+        usage: client.usage(),
+    };
+    let deadline = args.length.map(|length| started + length);
+    let mut stop = std::pin::pin!(stop_signal());
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = tokio::time::sleep(BEAT) => {}
+        }
+        if view.draw(&picture(&fleet))? == Wish::Quit {
+            break;
+        }
+        let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if over || venue.server.as_ref().is_some_and(ServerHandle::finished) {
+            break;
+        }
+    }
+    let duration = started.elapsed();
+    let counts = client.counts();
+
+    // From here on nothing new is placed; what is open is cancelled and waited for.
+    feed.say("closing: cancelling open orders".to_owned());
+    let states: Vec<String> = fleet.reports().iter().map(|seat| seat.state.to_string()).collect();
+    hub_sender.send(Input::Halt);
+    let fleet = close(fleet, &hub_sender).await?;
+    let left_open = hub_sender.open_orders().unwrap_or(0);
+    let now = client.now();
+    let seats = tokio::task::spawn_blocking(move || fleet.stop(now)).await?;
+    let after = client.account().await.context("can't read the account at the end")?;
+    client.close().await;
+    hub.stop();
+    courier.abort();
+    let broken = match venue.server {
+        Some(server) => {
+            let broken = server.broken_lines();
+            server.stop().await;
+            broken
+        }
+        None => Vec::new(),
+    };
+    view.end()?;
+
+    let mut plugins: Vec<_> = seats.iter().map(|seat| PluginSummary::new(seat, &instruments)).collect();
+    for (plugin, state) in plugins.iter_mut().zip(states) {
+        plugin.state = state;
+    }
+    let broken_count = u64::try_from(broken.len()).unwrap_or(u64::MAX);
+    Ok(Summary {
+        mode: mode_name(venue.mode),
+        venue: venue_name,
+        duration_s: duration.as_secs_f64(),
+        messages: Messages {
+            received: counts.received.saturating_add(broken_count),
+            unparsed: counts.unparsed.saturating_add(broken_count),
+        },
+        plugins,
+        refused: feed.refused(),
+        account: account_lines(&after),
+        ledger_difference: ledger_difference(&before, &after, &seats),
+        left_open,
+        problems: broken.into_iter().chain(feed.problems()).take(100).collect(),
+        timing: Timing {
+            wall_s: duration.as_secs_f64(),
+            messages_per_s: messages_per_second(counts.received, duration),
+        },
+    })
+}
+
+/// Waits until no order is open and every plugin has seen the end of its orders.
+async fn close(mut fleet: Fleet, hub: &HubSender) -> anyhow::Result<Fleet> {
+    let deadline = Instant::now() + CLOSE_DEADLINE;
+    loop {
+        hub.send(Input::CancelAll);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let (back, quiet) = tokio::task::spawn_blocking(move || {
+            let quiet = fleet.drain(Duration::from_secs(1));
+            (fleet, quiet)
+        })
+        .await?;
+        fleet = back;
+        let open = hub.open_orders().unwrap_or(0);
+        let desks_open: u64 = fleet.reports().iter().map(|seat| seat.desk.open_orders).sum();
+        if (quiet && open == 0 && desks_open == 0) || Instant::now() >= deadline {
+            return Ok(fleet);
+        }
+    }
+}
+
+/// Ctrl-C, or the polite end of a service manager.
+async fn stop_signal() {
+    let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(error) => {
+            tracing::warn!(%error, "the end signal can't be caught");
+            return drop(tokio::signal::ctrl_c().await);
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+}
+
+/// What happened to a plugin, for the operator.
+fn tell(feed: &Feed, event: FleetEvent) {
+    match event {
+        FleetEvent::Loaded { name, generation, language } => {
+            feed.accept(&name);
+            feed.say(format!("{name}: loaded, generation {generation} ({language})"));
+        }
+        FleetEvent::Reloaded { name, generation, pause } => {
+            feed.accept(&name);
+            feed.say(format!("{name}: reloaded, generation {generation}, {:.1} ms without it", pause.as_secs_f64() * 1e3));
+        }
+        FleetEvent::Refused { file, reason } => feed.refuse(Refused { file, reason: reason.to_string() }),
+        FleetEvent::Removed { name } => feed.say(format!("{name}: removed, its open orders are cancelled")),
+        FleetEvent::Faulted { name, reason } => feed.say(format!("{name}: fault: {reason}")),
+        FleetEvent::Quarantined { name, reason } => {
+            feed.say(format!("{name}: quarantined: {reason}; replace the file to start it again"));
+        }
+        FleetEvent::Log { name, level, message } => feed.say(format!("{name}: {level:?}: {message}")),
+    }
+}
+
+pub(crate) const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Live => "live",
+        Mode::Testnet => "testnet",
+        Mode::Paper => "paper",
+        Mode::Sim => "sim",
+        Mode::Backtest => "backtest",
+        Mode::Replay => "replay",
+    }
+}
+
+/// For people; not used for money.
+pub(crate) fn messages_per_second(messages: u64, length: Duration) -> f64 {
+    let seconds = length.as_secs_f64();
+    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    if seconds > 0.0 { (messages as f64 / seconds).round() } else { 0.0 }
+}
+

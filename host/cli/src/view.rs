@@ -1,0 +1,268 @@
+//! What a person sees while a run goes on: a live view in a terminal, plain lines
+//! elsewhere. Shows figures, changes nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Color, Style, Stylize};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
+
+use crate::summary::{PluginSummary, Refused, row};
+
+/// Lines of the feed that are kept.
+const LINES: usize = 200;
+/// Unreadable messages that are kept word for word.
+const PROBLEMS: usize = 100;
+/// How often plain output tells where things stand.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+
+/// What happened, told from any thread.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Feed(Arc<Mutex<FeedState>>);
+
+#[derive(Debug, Default)]
+struct FeedState {
+    lines: VecDeque<String>,
+    refused: BTreeMap<String, String>,
+    problems: Vec<String>,
+    /// A live view draws the lines itself.
+    drawn: bool,
+}
+
+impl Feed {
+    pub(crate) fn new() -> Self {
+        Feed::default()
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut FeedState) -> T) -> T {
+        // The state is plain data: a panic elsewhere can't leave it half done.
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A line for the operator.
+    pub(crate) fn say(&self, text: String) {
+        self.with(|state| {
+            if !state.drawn {
+                eprintln!("{text}");
+            }
+            if state.lines.len() == LINES {
+                state.lines.pop_front();
+            }
+            state.lines.push_back(text);
+        });
+    }
+
+    /// A file that was not taken.
+    pub(crate) fn refuse(&self, refused: Refused) {
+        self.say(format!("{}: refused: {}", refused.file, refused.reason));
+        self.with(|state| state.refused.insert(refused.file, refused.reason));
+    }
+
+    /// A file that is fine now.
+    pub(crate) fn accept(&self, plugin: &str) {
+        self.with(|state| state.refused.retain(|file, _| file.trim_end_matches(".wasm") != plugin));
+    }
+
+    /// A message that can't be read.
+    pub(crate) fn problem(&self, text: String) {
+        let first = self.with(|state| {
+            if state.problems.len() < PROBLEMS {
+                state.problems.push(text.clone());
+            }
+            state.problems.len() == 1
+        });
+        if first {
+            self.say(format!("unreadable message: {text}"));
+        }
+    }
+
+    pub(crate) fn refused(&self) -> Vec<Refused> {
+        self.with(|state| {
+            state.refused.iter().map(|(file, reason)| Refused { file: file.clone(), reason: reason.clone() }).collect()
+        })
+    }
+
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.with(|state| state.problems.clone())
+    }
+
+    fn last(&self, count: usize) -> Vec<String> {
+        self.with(|state| state.lines.iter().rev().take(count).rev().cloned().collect())
+    }
+}
+
+/// The figures of one moment.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    pub(crate) venue: &'static str,
+    pub(crate) mode: &'static str,
+    pub(crate) elapsed: Duration,
+    pub(crate) messages: u64,
+    pub(crate) plugins: Vec<PluginSummary>,
+    /// Limit, used, allowed.
+    pub(crate) usage: Vec<(String, u64, u64)>,
+}
+
+/// What the person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    GoOn,
+    Quit,
+}
+
+/// The output of a run.
+#[derive(Debug)]
+pub(crate) enum View {
+    /// Lines on standard error.
+    Plain { last: Instant },
+    /// The whole terminal.
+    Live { terminal: Box<ratatui::DefaultTerminal>, feed: Feed, rates: Rates },
+}
+
+impl View {
+    /// Takes the terminal if there is one and nobody asked for JSON.
+    pub(crate) fn start(json: bool, feed: Feed) -> std::io::Result<Self> {
+        if json || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+            return Ok(View::Plain { last: Instant::now() });
+        }
+        let terminal = Box::new(ratatui::try_init()?);
+        feed.with(|state| state.drawn = true);
+        Ok(View::Live { terminal, feed, rates: Rates::default() })
+    }
+
+    /// Shows the picture, and says what the keys said.
+    pub(crate) fn draw(&mut self, picture: &Picture) -> std::io::Result<Wish> {
+        match self {
+            View::Plain { last } => {
+                if last.elapsed() >= STATUS_EVERY {
+                    *last = Instant::now();
+                    for plugin in &picture.plugins {
+                        eprintln!(
+                            "{:>5.0}s {}: {} · {} events · {} orders · {} fills · {} · pnl {}",
+                            picture.elapsed.as_secs_f64(),
+                            plugin.name,
+                            plugin.state,
+                            plugin.events,
+                            plugin.orders,
+                            plugin.fills,
+                            plugin.position_text(),
+                            plugin.pnl.round_dp(4)
+                        );
+                    }
+                }
+                Ok(Wish::GoOn)
+            }
+            View::Live { terminal, feed, rates } => {
+                rates.learn(picture);
+                terminal.draw(|frame| draw(frame, picture, feed, rates))?;
+                while event::poll(Duration::ZERO)? {
+                    if let Event::Key(key) = event::read()? {
+                        let control_c =
+                            key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+                        if control_c || key.code == KeyCode::Char('q') {
+                            return Ok(Wish::Quit);
+                        }
+                    }
+                }
+                Ok(Wish::GoOn)
+            }
+        }
+    }
+
+    /// Gives the terminal back.
+    pub(crate) fn end(&mut self) -> std::io::Result<()> {
+        if let View::Live { feed, .. } = self {
+            feed.with(|state| state.drawn = false);
+            ratatui::try_restore()?;
+            *self = View::Plain { last: Instant::now() };
+        }
+        Ok(())
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // An error on the way out must not leave the terminal raw.
+        drop(self.end());
+    }
+}
+
+/// Events a second by plugin, over the last second or so.
+#[derive(Debug, Default)]
+pub(crate) struct Rates {
+    at: Duration,
+    events: BTreeMap<String, u64>,
+    per_second: BTreeMap<String, u64>,
+}
+
+impl Rates {
+    fn learn(&mut self, picture: &Picture) {
+        let span = picture.elapsed.saturating_sub(self.at);
+        if span < Duration::from_secs(1) {
+            return;
+        }
+        for plugin in &picture.plugins {
+            let before = self.events.insert(plugin.name.clone(), plugin.events).unwrap_or(plugin.events);
+            let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
+            let rate = plugin.events.saturating_sub(before).saturating_mul(1_000) / millis;
+            self.per_second.insert(plugin.name.clone(), rate);
+        }
+        self.at = picture.elapsed;
+    }
+}
+
+fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &Rates) {
+    let rows = u16::try_from(picture.plugins.len()).unwrap_or(u16::MAX).saturating_add(3);
+    let [head, table, lines, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(rows),
+        Constraint::Min(3),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let title = format!(
+        " Ringfence · {} on {} · {:.0} s · {} messages",
+        picture.mode,
+        picture.venue,
+        picture.elapsed.as_secs_f64(),
+        picture.messages
+    );
+    frame.render_widget(Line::from(title).bold(), head);
+
+    let names = ["plugin", "state", "gen", "events/s", "orders", "fills", "position", "pnl", "p50", "p99", "faults"];
+    let widths = [18, 12, 4, 9, 8, 7, 26, 14, 9, 9, 6].map(Constraint::Length);
+    let body = picture.plugins.iter().map(|plugin| {
+        let [name, _, generation, state, _, orders, _, fills, faults, position, pnl, p50, p99] = row(plugin);
+        let rate = rates.per_second.get(&plugin.name).copied().unwrap_or(0).to_string();
+        let colour = if plugin.pnl.is_sign_negative() { Color::Red } else { Color::Green };
+        let state_colour = if state == "running" { Color::Green } else { Color::Yellow };
+        Row::new([
+            Cell::from(name).bold(),
+            Cell::from(state).style(Style::new().fg(state_colour)),
+            Cell::from(generation),
+            Cell::from(rate),
+            Cell::from(orders),
+            Cell::from(fills),
+            Cell::from(position),
+            Cell::from(pnl).style(Style::new().fg(colour)),
+            Cell::from(p50),
+            Cell::from(p99),
+            Cell::from(faults),
+        ])
+    });
+    let header = Row::new(names).style(Style::new().fg(Color::DarkGray));
+    frame.render_widget(Table::new(body, widths).header(header).block(Block::bordered()), table);
+
+    let room = usize::from(lines.height.saturating_sub(2));
+    let text: Vec<Line<'_>> = feed.last(room).into_iter().map(Line::from).collect();
+    frame.render_widget(Paragraph::new(text).block(Block::bordered().title(" last events ")), lines);
+
+    let usage: Vec<_> = picture.usage.iter().map(|(name, used, limit)| format!("{name} {used}/{limit}")).collect();
+    let foot_text = format!(" q or Ctrl-C: cancel open orders and end · {}", usage.join(" · "));
+    frame.render_widget(Line::from(foot_text).fg(Color::DarkGray), foot);
+}
