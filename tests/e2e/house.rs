@@ -36,7 +36,6 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ringfence-sdk", &[]),
-    ("ringfence-e2e", &[]),
     ("xtask", &[]),
 ];
 
