@@ -1,0 +1,570 @@
+//! Bodies of REST answers, both ways.
+//!
+//! Source: Binance, "Public Rest API", spot. Structs hold what host or simulated
+//! exchange use; other fields are ignored when read.
+
+use ringfence_model::event::{Kline, OrderReason};
+use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
+use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::WireError;
+use crate::enums;
+use crate::number::{self, Amount};
+
+/// Reads a body.
+///
+/// # Errors
+/// It is no JSON, or lacks a field.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {
+    serde_json::from_slice(body).map_err(|error| WireError::json(short_name::<T>(), &error, body))
+}
+
+fn short_name<T>() -> &'static str {
+    std::any::type_name::<T>()
+        .rsplit("::")
+        .next()
+        .unwrap_or("body")
+        .trim_end_matches('>')
+}
+
+/// Writes a body. These structs have only text keys, so it can't fail.
+pub fn write<T: Serialize>(body: &T) -> String {
+    serde_json::to_string(body).unwrap_or_default()
+}
+
+/// An error's body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct ErrorBody {
+    pub code: i64,
+    pub msg: String,
+}
+
+/// `GET /api/v3/time`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct ServerTime {
+    pub server_time: u64,
+}
+
+/// `GET /api/v3/exchangeInfo`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct ExchangeInfo {
+    pub timezone: String,
+    pub server_time: u64,
+    pub rate_limits: Vec<RateLimit>,
+    #[serde(default)]
+    pub exchange_filters: Vec<serde_json::Value>,
+    pub symbols: Vec<SymbolInfo>,
+}
+
+/// A limit of the venue, and in answers of the WebSocket API how much of it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct RateLimit {
+    pub rate_limit_type: String,
+    pub interval: String,
+    pub interval_num: u64,
+    pub limit: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+}
+
+/// A symbol of `exchangeInfo`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct SymbolInfo {
+    pub symbol: String,
+    pub status: String,
+    pub base_asset: String,
+    pub base_asset_precision: u32,
+    pub quote_asset: String,
+    pub quote_asset_precision: u32,
+    #[serde(default)]
+    pub order_types: Vec<String>,
+    pub filters: Vec<Filter>,
+    #[serde(default)]
+    pub permission_sets: Vec<Vec<String>>,
+    #[serde(default)]
+    pub amend_allowed: bool,
+    #[serde(default)]
+    pub quote_order_qty_market_allowed: bool,
+}
+
+/// A filter of a symbol; those that the host doesn't check are `Other`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "filterType")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub enum Filter {
+    #[serde(rename = "PRICE_FILTER", rename_all = "camelCase")]
+    Price {
+        #[serde(with = "number")]
+        min_price: Decimal,
+        #[serde(with = "number")]
+        max_price: Decimal,
+        #[serde(with = "number")]
+        tick_size: Decimal,
+    },
+    #[serde(rename = "LOT_SIZE", rename_all = "camelCase")]
+    LotSize {
+        #[serde(with = "number")]
+        min_qty: Decimal,
+        #[serde(with = "number")]
+        max_qty: Decimal,
+        #[serde(with = "number")]
+        step_size: Decimal,
+    },
+    #[serde(rename = "MARKET_LOT_SIZE", rename_all = "camelCase")]
+    MarketLotSize {
+        #[serde(with = "number")]
+        min_qty: Decimal,
+        #[serde(with = "number")]
+        max_qty: Decimal,
+        #[serde(with = "number")]
+        step_size: Decimal,
+    },
+    #[serde(rename = "NOTIONAL", rename_all = "camelCase")]
+    Notional {
+        #[serde(with = "number")]
+        min_notional: Decimal,
+        apply_min_to_market: bool,
+        #[serde(with = "number")]
+        max_notional: Decimal,
+        apply_max_to_market: bool,
+        avg_price_mins: u32,
+    },
+    #[serde(rename = "MIN_NOTIONAL", rename_all = "camelCase")]
+    MinNotional {
+        #[serde(with = "number")]
+        min_notional: Decimal,
+        apply_to_market: bool,
+        avg_price_mins: u32,
+    },
+    #[serde(rename = "MAX_NUM_ORDERS", rename_all = "camelCase")]
+    MaxNumOrders { max_num_orders: u32 },
+    #[serde(other)]
+    Other,
+}
+
+impl ExchangeInfo {
+    /// The instruments of these symbols, numbered in their order.
+    ///
+    /// # Errors
+    /// A symbol is not listed, or its filters can't be used.
+    pub fn instruments(&self, symbols: &[String]) -> Result<Vec<Instrument>, WireError> {
+        symbols
+            .iter()
+            .zip(0u32..)
+            .map(|(symbol, id)| {
+                let info = self
+                    .symbols
+                    .iter()
+                    .find(|info| info.symbol == *symbol)
+                    .ok_or_else(|| WireError::NotListed {
+                        symbol: symbol.clone(),
+                    })?;
+                info.instrument(InstrumentId(id))
+            })
+            .collect()
+    }
+}
+
+impl SymbolInfo {
+    /// The instrument, with the rules of the filters.
+    ///
+    /// # Errors
+    /// PRICE_FILTER or LOT_SIZE is missing or has no step.
+    pub fn instrument(&self, id: InstrumentId) -> Result<Instrument, WireError> {
+        let bad = |filter| WireError::BadFilter {
+            symbol: self.symbol.clone(),
+            filter,
+        };
+        let zero = Decimal::ZERO;
+        let mut instrument = Instrument {
+            id,
+            symbol: self.symbol.clone(),
+            base: self.base_asset.clone(),
+            quote: self.quote_asset.clone(),
+            price_scale: 0,
+            quantity_scale: 0,
+            tick_size: zero,
+            min_price: zero,
+            max_price: zero,
+            step_size: zero,
+            min_quantity: zero,
+            max_quantity: zero,
+            market_max_quantity: zero,
+            min_notional: zero,
+            max_notional: zero,
+            min_notional_on_market: false,
+            max_open_orders: 0,
+            trading: self.status == "TRADING",
+        };
+        for filter in &self.filters {
+            match *filter {
+                Filter::Price {
+                    min_price,
+                    max_price,
+                    tick_size,
+                } => {
+                    instrument.min_price = min_price;
+                    instrument.max_price = max_price;
+                    instrument.tick_size = tick_size.normalize();
+                }
+                Filter::LotSize {
+                    min_qty,
+                    max_qty,
+                    step_size,
+                } => {
+                    instrument.min_quantity = min_qty.normalize();
+                    instrument.max_quantity = max_qty;
+                    instrument.step_size = step_size.normalize();
+                }
+                Filter::MarketLotSize { max_qty, .. } => instrument.market_max_quantity = max_qty,
+                Filter::Notional {
+                    min_notional,
+                    apply_min_to_market,
+                    max_notional,
+                    ..
+                } => {
+                    instrument.min_notional = min_notional.normalize();
+                    instrument.min_notional_on_market = apply_min_to_market;
+                    instrument.max_notional = max_notional;
+                }
+                Filter::MinNotional {
+                    min_notional,
+                    apply_to_market,
+                    ..
+                } => {
+                    instrument.min_notional = min_notional.normalize();
+                    instrument.min_notional_on_market = apply_to_market;
+                }
+                Filter::MaxNumOrders { max_num_orders } => {
+                    instrument.max_open_orders = max_num_orders
+                }
+                Filter::Other => {}
+            }
+        }
+        if instrument.tick_size <= zero {
+            return Err(bad("PRICE_FILTER tickSize"));
+        }
+        if instrument.step_size <= zero {
+            return Err(bad("LOT_SIZE stepSize"));
+        }
+        let scale = |value: Decimal, filter| u8::try_from(value.scale()).map_err(|_| bad(filter));
+        instrument.price_scale = scale(instrument.tick_size, "PRICE_FILTER tickSize")?;
+        instrument.quantity_scale = scale(instrument.step_size, "LOT_SIZE stepSize")?;
+        Ok(instrument)
+    }
+}
+
+/// `GET /api/v3/account`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct AccountInfo {
+    #[serde(default)]
+    pub maker_commission: u32,
+    #[serde(default)]
+    pub taker_commission: u32,
+    #[serde(default)]
+    pub can_trade: bool,
+    #[serde(default)]
+    pub update_time: u64,
+    #[serde(default)]
+    pub account_type: String,
+    pub balances: Vec<AccountBalance>,
+}
+
+/// A balance of the account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct AccountBalance {
+    pub asset: String,
+    #[serde(with = "number")]
+    pub free: Decimal,
+    #[serde(with = "number")]
+    pub locked: Decimal,
+}
+
+impl From<AccountBalance> for Balance {
+    fn from(balance: AccountBalance) -> Self {
+        Balance {
+            asset: balance.asset,
+            free: balance.free,
+            locked: balance.locked,
+        }
+    }
+}
+
+/// Answer of `POST /api/v3/order` with `newOrderRespType=ACK`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct OrderAck {
+    pub symbol: String,
+    pub order_id: u64,
+    pub order_list_id: i64,
+    pub client_order_id: String,
+    pub transact_time: u64,
+}
+
+/// A fill within [`OrderFull`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct FillInfo {
+    #[serde(with = "number")]
+    pub price: Decimal,
+    #[serde(with = "number")]
+    pub qty: Decimal,
+    #[serde(with = "number")]
+    pub commission: Decimal,
+    pub commission_asset: String,
+    pub trade_id: u64,
+}
+
+/// Answer of `POST /api/v3/order` with `RESULT` (no fills) or `FULL`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct OrderFull {
+    pub symbol: String,
+    pub order_id: u64,
+    pub order_list_id: i64,
+    pub client_order_id: String,
+    pub transact_time: u64,
+    #[serde(with = "number")]
+    pub price: Decimal,
+    #[serde(with = "number")]
+    pub orig_qty: Decimal,
+    #[serde(with = "number")]
+    pub executed_qty: Decimal,
+    #[serde(with = "number")]
+    pub orig_quote_order_qty: Decimal,
+    #[serde(with = "number")]
+    pub cummulative_quote_qty: Decimal,
+    pub status: String,
+    pub time_in_force: String,
+    #[serde(rename = "type")]
+    pub order_type: String,
+    pub side: String,
+    pub working_time: u64,
+    pub self_trade_prevention_mode: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fills: Vec<FillInfo>,
+}
+
+/// `GET /api/v3/order` and `openOrders`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct OrderInfo {
+    pub symbol: String,
+    pub order_id: u64,
+    pub order_list_id: i64,
+    pub client_order_id: String,
+    #[serde(with = "number")]
+    pub price: Decimal,
+    #[serde(with = "number")]
+    pub orig_qty: Decimal,
+    #[serde(with = "number")]
+    pub executed_qty: Decimal,
+    #[serde(with = "number")]
+    pub cummulative_quote_qty: Decimal,
+    pub status: String,
+    pub time_in_force: String,
+    #[serde(rename = "type")]
+    pub order_type: String,
+    pub side: String,
+    #[serde(with = "number", default)]
+    pub stop_price: Decimal,
+    #[serde(with = "number", default)]
+    pub iceberg_qty: Decimal,
+    pub time: u64,
+    pub update_time: u64,
+    pub is_working: bool,
+    #[serde(default)]
+    pub working_time: u64,
+    #[serde(with = "number", default)]
+    pub orig_quote_order_qty: Decimal,
+    #[serde(default)]
+    pub self_trade_prevention_mode: String,
+}
+
+impl OrderInfo {
+    /// The state as a report without a fill.
+    ///
+    /// # Errors
+    /// A side or state is unknown.
+    pub fn report(&self) -> Result<ExecutionReport, WireError> {
+        let unknown = |what, found: &str| WireError::Unknown {
+            what,
+            found: found.to_owned(),
+        };
+        Ok(ExecutionReport {
+            ts: Timestamp::from_millis(self.update_time),
+            symbol: self.symbol.clone(),
+            client_order_id: ClientOrderId(self.client_order_id.clone()),
+            venue_order_id: self.order_id,
+            side: enums::side(&self.side).ok_or_else(|| unknown("side", &self.side))?,
+            status: enums::status(&self.status)
+                .ok_or_else(|| unknown("order status", &self.status))?,
+            quantity: self.orig_qty,
+            filled: self.executed_qty,
+            reason: OrderReason::None,
+            fill: None,
+            amended: false,
+        })
+    }
+}
+
+/// `DELETE /api/v3/order`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct CancelResponse {
+    pub symbol: String,
+    pub orig_client_order_id: String,
+    pub order_id: u64,
+    pub order_list_id: i64,
+    pub client_order_id: String,
+    pub transact_time: u64,
+    #[serde(with = "number")]
+    pub price: Decimal,
+    #[serde(with = "number")]
+    pub orig_qty: Decimal,
+    #[serde(with = "number")]
+    pub executed_qty: Decimal,
+    #[serde(with = "number")]
+    pub cummulative_quote_qty: Decimal,
+    pub status: String,
+    pub time_in_force: String,
+    #[serde(rename = "type")]
+    pub order_type: String,
+    pub side: String,
+}
+
+/// `GET /api/v3/myTrades`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct MyTrade {
+    pub symbol: String,
+    pub id: u64,
+    pub order_id: u64,
+    #[serde(with = "number")]
+    pub price: Decimal,
+    #[serde(with = "number")]
+    pub qty: Decimal,
+    #[serde(with = "number")]
+    pub quote_qty: Decimal,
+    #[serde(with = "number")]
+    pub commission: Decimal,
+    pub commission_asset: String,
+    pub time: u64,
+    pub is_buyer: bool,
+    pub is_maker: bool,
+    #[serde(default)]
+    pub is_best_match: bool,
+}
+
+impl MyTrade {
+    /// The fill in the model's words.
+    pub fn fill(&self) -> VenueFill {
+        VenueFill {
+            trade_id: self.id,
+            price: self.price,
+            quantity: self.qty,
+            commission: self.commission,
+            commission_asset: self.commission_asset.clone(),
+            maker: self.is_maker,
+        }
+    }
+}
+
+/// `GET /api/v3/depth`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the venue's names")]
+pub struct DepthSnapshot {
+    pub last_update_id: u64,
+    pub bids: Vec<(Amount, Amount)>,
+    pub asks: Vec<(Amount, Amount)>,
+}
+
+/// A row of `GET /api/v3/klines`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KlineRow(
+    /// Open time in milliseconds.
+    pub u64,
+    /// Open.
+    pub Amount,
+    /// High.
+    pub Amount,
+    /// Low.
+    pub Amount,
+    /// Close.
+    pub Amount,
+    /// Volume in base.
+    pub Amount,
+    /// Close time in milliseconds.
+    pub u64,
+    /// Volume in quote.
+    pub Amount,
+    /// Trades.
+    pub u64,
+    /// Taker buy volume in base.
+    pub Amount,
+    /// Taker buy volume in quote.
+    pub Amount,
+    /// Unused.
+    pub String,
+);
+
+impl KlineRow {
+    /// The kline in the model's words; `now` tells whether it has ended.
+    pub fn kline(&self, instrument: InstrumentId, interval: u32, now: Timestamp) -> Kline {
+        Kline {
+            instrument,
+            interval,
+            open_time: Timestamp::from_millis(self.0),
+            open: self.1.0,
+            high: self.2.0,
+            low: self.3.0,
+            close: self.4.0,
+            volume: self.5.0,
+            quote_volume: self.7.0,
+            trades: self.8,
+            closed: self.6 < now.as_millis(),
+        }
+    }
+
+    /// The row of a kline.
+    pub fn of(kline: &Kline) -> Self {
+        let open = kline.open_time.as_millis();
+        let zero = Amount(Decimal::ZERO);
+        KlineRow(
+            open,
+            Amount(kline.open),
+            Amount(kline.high),
+            Amount(kline.low),
+            Amount(kline.close),
+            Amount(kline.volume),
+            open.saturating_add(u64::from(kline.interval).saturating_mul(1_000))
+                .saturating_sub(1),
+            Amount(kline.quote_volume),
+            kline.trades,
+            zero,
+            zero,
+            "0".to_owned(),
+        )
+    }
+}

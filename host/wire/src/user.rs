@@ -1,0 +1,283 @@
+//! User data: execution reports and balances, both ways.
+//!
+//! Source: Binance, "User Data Streams", spot. Events come over the WebSocket API as
+//! `{"subscriptionId":0,"event":{…}}`; a bare event is read as well.
+
+use ringfence_model::event::OrderReason;
+use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
+use ringfence_model::{Balance, Decimal, OrderStatus, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::WireError;
+use crate::enums;
+use crate::number;
+
+/// What the user stream says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum UserEvent {
+    /// An order changed.
+    Report(ExecutionReport),
+    /// Balances that may have changed, as they are now.
+    Balances {
+        /// When.
+        ts: Timestamp,
+        /// Assets with what is free and locked.
+        balances: Vec<Balance>,
+    },
+    /// A deposit, a withdrawal or a transfer.
+    BalanceDelta {
+        /// The asset.
+        asset: String,
+        /// What came (or went, if negative).
+        delta: Decimal,
+    },
+    /// The venue ends this subscription.
+    Terminated,
+    /// An event without meaning for the host, by its name.
+    Other(String),
+}
+
+/// `executionReport`. Field names are the venue's single letters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct ExecutionReportPayload {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "c")]
+    pub client_order_id: String,
+    #[serde(rename = "S")]
+    pub side: String,
+    #[serde(rename = "o")]
+    pub order_type: String,
+    #[serde(rename = "f")]
+    pub time_in_force: String,
+    #[serde(rename = "q", with = "number")]
+    pub quantity: Decimal,
+    #[serde(rename = "p", with = "number")]
+    pub price: Decimal,
+    #[serde(rename = "P", with = "number", default)]
+    pub stop_price: Decimal,
+    #[serde(rename = "F", with = "number", default)]
+    pub iceberg_quantity: Decimal,
+    #[serde(rename = "g", default = "none_id")]
+    pub order_list_id: i64,
+    /// On a cancel: the client order id of the order that was cancelled.
+    #[serde(rename = "C", default)]
+    pub original_client_order_id: String,
+    #[serde(rename = "x")]
+    pub execution_type: String,
+    #[serde(rename = "X")]
+    pub status: String,
+    #[serde(rename = "r", default)]
+    pub reject_reason: String,
+    #[serde(rename = "i")]
+    pub order_id: u64,
+    #[serde(rename = "l", with = "number")]
+    pub last_quantity: Decimal,
+    #[serde(rename = "z", with = "number")]
+    pub filled: Decimal,
+    #[serde(rename = "L", with = "number")]
+    pub last_price: Decimal,
+    #[serde(rename = "n", with = "number", default)]
+    pub commission: Decimal,
+    #[serde(rename = "N", default)]
+    pub commission_asset: Option<String>,
+    #[serde(rename = "T")]
+    pub transaction_time: u64,
+    /// -1 when the report is no fill.
+    #[serde(rename = "t", default = "none_id")]
+    pub trade_id: i64,
+    #[serde(rename = "I", default)]
+    pub execution_id: u64,
+    #[serde(rename = "w", default)]
+    pub on_book: bool,
+    #[serde(rename = "m", default)]
+    pub maker: bool,
+    #[serde(rename = "M", default)]
+    pub ignore: bool,
+    #[serde(rename = "O", default)]
+    pub order_creation_time: u64,
+    #[serde(rename = "Z", with = "number", default)]
+    pub filled_quote: Decimal,
+    #[serde(rename = "Y", with = "number", default)]
+    pub last_quote: Decimal,
+    #[serde(rename = "Q", with = "number", default)]
+    pub quote_order_quantity: Decimal,
+    #[serde(rename = "W", default)]
+    pub working_time: u64,
+    #[serde(rename = "V", default)]
+    pub self_trade_prevention: String,
+}
+
+const fn none_id() -> i64 {
+    -1
+}
+
+impl ExecutionReportPayload {
+    /// The report in the model's words.
+    ///
+    /// # Errors
+    /// A side, state or trade id is unknown.
+    pub fn report(&self) -> Result<ExecutionReport, WireError> {
+        let unknown = |what, found: &str| WireError::Unknown {
+            what,
+            found: found.to_owned(),
+        };
+        let status =
+            enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?;
+        let cancel = self.execution_type == "CANCELED" && !self.original_client_order_id.is_empty();
+        let id = if cancel {
+            &self.original_client_order_id
+        } else {
+            &self.client_order_id
+        };
+        let fill = if self.execution_type == "TRADE" {
+            Some(VenueFill {
+                trade_id: u64::try_from(self.trade_id)
+                    .map_err(|_| unknown("trade id of a fill", &self.trade_id.to_string()))?,
+                price: self.last_price,
+                quantity: self.last_quantity,
+                commission: self.commission,
+                commission_asset: self.commission_asset.clone().unwrap_or_default(),
+                maker: self.maker,
+            })
+        } else {
+            None
+        };
+        Ok(ExecutionReport {
+            ts: Timestamp::from_millis(self.transaction_time),
+            symbol: self.symbol.clone(),
+            client_order_id: ClientOrderId(id.clone()),
+            venue_order_id: self.order_id,
+            side: enums::side(&self.side).ok_or_else(|| unknown("side", &self.side))?,
+            status,
+            quantity: self.quantity,
+            filled: self.filled,
+            reason: reason(
+                status,
+                &self.status,
+                &self.reject_reason,
+                &self.time_in_force,
+            ),
+            fill,
+            amended: self.execution_type == "REPLACED",
+        })
+    }
+}
+
+/// Why an order ended, from state and the venue's reject word.
+fn reason(status: OrderStatus, word: &str, reject: &str, time_in_force: &str) -> OrderReason {
+    match (status, word) {
+        (_, "EXPIRED_IN_MATCH") => OrderReason::SelfTradePrevention,
+        (OrderStatus::Expired, _) if time_in_force == "GTC" => OrderReason::NoLiquidity,
+        (OrderStatus::Expired, _) => OrderReason::TimeInForce,
+        (OrderStatus::Rejected, _) => match reject {
+            "INSUFFICIENT_BALANCE" | "INSUFFICIENT_BALANCES" => OrderReason::InsufficientBalance,
+            "WOULD_MATCH_IMMEDIATELY" => OrderReason::WouldMatch,
+            "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY" => OrderReason::WouldTrigger,
+            _ => OrderReason::Other,
+        },
+        _ => OrderReason::None,
+    }
+}
+
+/// One balance of `outboundAccountPosition`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct BalancePayload {
+    #[serde(rename = "a")]
+    pub asset: String,
+    #[serde(rename = "f", with = "number")]
+    pub free: Decimal,
+    #[serde(rename = "l", with = "number")]
+    pub locked: Decimal,
+}
+
+/// `outboundAccountPosition`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct AccountPositionPayload {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "u")]
+    pub last_update: u64,
+    #[serde(rename = "B")]
+    pub balances: Vec<BalancePayload>,
+}
+
+#[derive(Deserialize)]
+struct DeltaPayload {
+    #[serde(rename = "a")]
+    asset: String,
+    #[serde(rename = "d", with = "number")]
+    delta: Decimal,
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    #[serde(borrow)]
+    event: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Name {
+    e: String,
+}
+
+/// Reads a user event, bare or wrapped.
+///
+/// # Errors
+/// The payload is no JSON, lacks a field or uses an unknown word.
+pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
+    fn json<'a, T: Deserialize<'a>>(what: &'static str, raw: &'a [u8]) -> Result<T, WireError> {
+        serde_json::from_slice(raw).map_err(|error| WireError::json(what, &error, raw))
+    }
+    let raw = match serde_json::from_slice::<Wrapped<'_>>(raw) {
+        Ok(wrapped) => wrapped.event.get().as_bytes(),
+        Err(_) => raw,
+    };
+    let name: Name = json("user event", raw)?;
+    match name.e.as_str() {
+        "executionReport" => {
+            let payload: ExecutionReportPayload = json("executionReport", raw)?;
+            Ok(UserEvent::Report(payload.report()?))
+        }
+        "outboundAccountPosition" => {
+            let payload: AccountPositionPayload = json("outboundAccountPosition", raw)?;
+            let balances = payload
+                .balances
+                .into_iter()
+                .map(|balance| Balance {
+                    asset: balance.asset,
+                    free: balance.free,
+                    locked: balance.locked,
+                })
+                .collect();
+            Ok(UserEvent::Balances {
+                ts: Timestamp::from_millis(payload.last_update),
+                balances,
+            })
+        }
+        "balanceUpdate" => {
+            let payload: DeltaPayload = json("balanceUpdate", raw)?;
+            Ok(UserEvent::BalanceDelta {
+                asset: payload.asset,
+                delta: payload.delta,
+            })
+        }
+        "eventStreamTerminated" => Ok(UserEvent::Terminated),
+        _ => Ok(UserEvent::Other(name.e)),
+    }
+}
+
+/// The WebSocket API's wrapping of an event.
+pub fn wrap(subscription_id: u64, event_json: &str) -> String {
+    format!(r#"{{"subscriptionId":{subscription_id},"event":{event_json}}}"#)
+}

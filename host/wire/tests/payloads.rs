@@ -1,0 +1,276 @@
+//! Documented payloads and real traffic through the parsers.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use ringfence_model::event::{DepthUpdate, Level, OrderReason};
+use ringfence_model::venue::MarketData;
+use ringfence_model::{
+    Decimal, Instrument, InstrumentId, OrderStatus, Side, StreamKind, Timestamp,
+};
+use ringfence_wire::rest::{
+    self, AccountInfo, CancelResponse, KlineRow, MyTrade, OrderAck, OrderFull, OrderInfo,
+};
+use ringfence_wire::stream::{StreamParser, combined, parse_stream_name, stream_name, write};
+use ringfence_wire::user::{self, UserEvent};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
+}
+
+fn documented(name: &str) -> Vec<u8> {
+    std::fs::read(fixtures().join("binance").join(name))
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn instrument(symbol: &str, id: u32) -> Instrument {
+    let info = format!(
+        r#"{{"symbol":"{symbol}","status":"TRADING","baseAsset":"BTC","baseAssetPrecision":8,"quoteAsset":"USDT","quoteAssetPrecision":8,
+        "filters":[{{"filterType":"PRICE_FILTER","minPrice":"0.01000000","maxPrice":"1000000.00000000","tickSize":"0.01000000"}},
+        {{"filterType":"LOT_SIZE","minQty":"0.00001000","maxQty":"9000.00000000","stepSize":"0.00001000"}},
+        {{"filterType":"ICEBERG_PARTS","limit":100}},
+        {{"filterType":"NOTIONAL","minNotional":"5.00000000","applyMinToMarket":true,"maxNotional":"9000000.00000000","applyMaxToMarket":false,"avgPriceMins":5}}]}}"#
+    );
+    rest::read::<rest::SymbolInfo>(info.as_bytes())
+        .unwrap()
+        .instrument(InstrumentId(id))
+        .unwrap()
+}
+
+#[test]
+fn scales_come_from_the_filters() {
+    let btc = instrument("BTCUSDT", 0);
+    assert_eq!((btc.price_scale, btc.quantity_scale), (2, 5));
+    assert_eq!(btc.min_notional, Decimal::from(5));
+    assert!(btc.min_notional_on_market);
+}
+
+#[test]
+fn documented_stream_payloads_are_read() {
+    let parser = StreamParser::new(&[instrument("BNBBTC", 0), instrument("BNBUSDT", 1)])
+        .with_bare_snapshot(InstrumentId(0));
+    for name in [
+        "streams/trade-streams.1.json",
+        "streams/aggregate-trade-streams.1.json",
+        "streams/diff-depth-stream.1.json",
+        "streams/individual-symbol-book-ticker-streams.1.json",
+        "streams/kline-candlestick-streams-for-utc.1.json",
+        "streams/individual-symbol-ticker-streams.1.json",
+        "streams/partial-book-depth-streams.1.json",
+    ] {
+        let parsed = parser.parse(&documented(name));
+        assert!(parsed.is_ok(), "{name}: {parsed:?}");
+    }
+}
+
+#[test]
+fn documented_user_events_are_read() {
+    let read =
+        |name| user::parse(&documented(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let UserEvent::Report(report) = read("user-data/order-update.1.json") else {
+        panic!()
+    };
+    assert_eq!(report.client_order_id.0, "mUvoqJxFIILMdfAW5iGSOW");
+    assert_eq!(
+        (report.status, report.side, report.fill),
+        (OrderStatus::Accepted, Side::Buy, None)
+    );
+    let UserEvent::Balances { balances, .. } = read("user-data/account-update.1.json") else {
+        panic!()
+    };
+    assert_eq!(
+        (balances[0].asset.as_str(), balances[0].free),
+        ("ETH", Decimal::from(10_000))
+    );
+    assert!(matches!(
+        read("user-data/balance-update.1.json"),
+        UserEvent::BalanceDelta { .. }
+    ));
+    assert_eq!(
+        read("user-data/event-stream-terminated.1.json"),
+        UserEvent::Terminated
+    );
+}
+
+#[test]
+fn a_cancel_is_attributed_to_the_order_not_to_the_cancel() {
+    let text = String::from_utf8(documented("user-data/order-update.1.json")).unwrap();
+    let cancel = text
+        .replace(r#""C": """#, r#""C": "own-order""#)
+        .replace(r#""x": "NEW""#, r#""x": "CANCELED""#)
+        .replace(r#""X": "NEW""#, r#""X": "CANCELED""#);
+    let UserEvent::Report(report) = user::parse(cancel.as_bytes()).unwrap() else {
+        panic!()
+    };
+    assert_eq!(report.client_order_id.0, "own-order");
+    assert_eq!(
+        (report.status, report.reason),
+        (OrderStatus::Canceled, OrderReason::None)
+    );
+}
+
+#[test]
+fn documented_answers_are_read() {
+    rest::read::<AccountInfo>(&documented("rest/account-information.1.json")).unwrap();
+    rest::read::<Vec<MyTrade>>(&documented("rest/account-trade-list.1.json")).unwrap();
+    rest::read::<OrderInfo>(&documented("rest/query-order.1.json"))
+        .unwrap()
+        .report()
+        .unwrap();
+    rest::read::<OrderAck>(&documented("rest/new-order.1.json")).unwrap();
+    rest::read::<OrderFull>(&documented("rest/new-order.2.json")).unwrap();
+    let full = rest::read::<OrderFull>(&documented("rest/new-order.3.json")).unwrap();
+    assert!(!full.fills.is_empty());
+    rest::read::<CancelResponse>(&documented("rest/cancel-order.1.json")).unwrap();
+    rest::read::<Vec<KlineRow>>(&documented("rest/kline-candlestick-data.1.json")).unwrap();
+    rest::read::<rest::DepthSnapshot>(&documented("rest/order-book.1.json")).unwrap();
+}
+
+fn unread(path: &Path, symbol: &str) -> (u64, Vec<String>) {
+    let mut raw = Vec::new();
+    let packed = std::process::Command::new("gzip")
+        .arg("-dc")
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(packed.status.success());
+    packed.stdout.as_slice().read_to_end(&mut raw).unwrap();
+    let parser = StreamParser::new(&[instrument(symbol, 0)]).with_bare_snapshot(InstrumentId(0));
+    let mut lines = 0;
+    let mut problems = Vec::new();
+    for line in raw
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        lines += 1;
+        let space = line.iter().position(|byte| *byte == b' ').unwrap();
+        if let Err(error) = parser.parse(&line[space + 1..]) {
+            problems.push(error.to_string());
+        }
+    }
+    (lines, problems)
+}
+
+#[test]
+fn real_traffic_is_read_without_a_loss() {
+    let (lines, problems) = unread(
+        &fixtures().join("recordings/spot_btcusdt_cut.gz"),
+        "BTCUSDT",
+    );
+    assert_eq!((lines, problems), (3_000, Vec::new()));
+}
+
+#[test]
+fn whole_recordings_are_read_without_a_loss() {
+    let Some(folder) = std::env::var_os("RINGFENCE_RECORDINGS") else {
+        eprintln!("skipped: RINGFENCE_RECORDINGS names no folder of recordings");
+        return;
+    };
+    for (file, symbol, count) in [
+        ("spot_btcusdt_20240808.gz", "BTCUSDT", 41_249),
+        ("spot_ethusdt_20240808.gz", "ETHUSDT", 33_618),
+        ("usdm_btcusdt_20240808.gz", "BTCUSDT", 93_954),
+    ] {
+        let (lines, problems) = unread(&Path::new(&folder).join(file), symbol);
+        assert_eq!((lines, problems.first()), (count, None), "{file}");
+    }
+}
+
+#[test]
+fn errors_name_the_field() {
+    let parser = StreamParser::new(&[instrument("BTCUSDT", 0)]);
+    let error = parser
+        .parse(br#"{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":1}}"#)
+        .unwrap_err();
+    assert!(error.to_string().contains("missing field `p`"), "{error}");
+    let error = parser.parse(br#"{"stream":"dogeusdt@trade","data":{"s":"DOGEUSDT","t":1,"p":"1","q":"1","T":1,"m":true}}"#);
+    assert!(error.unwrap_err().to_string().contains("DOGEUSDT"));
+    assert!(parser.parse(b"no json").is_err());
+    assert!(parser.parse(br#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":1,"p":"1e400","q":"1","T":1,"m":true}}"#).is_err());
+}
+
+fn amount() -> impl Strategy<Value = Decimal> {
+    (0i64..1_000_000_000_000, 0u32..9).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale))
+}
+
+fn level() -> impl Strategy<Value = Level> {
+    (amount(), amount()).prop_map(|(price, quantity)| Level { price, quantity })
+}
+
+fn data() -> impl Strategy<Value = (StreamKind, MarketData)> {
+    let id = InstrumentId(0);
+    let ts = (0u64..4_000_000_000_000).prop_map(Timestamp::from_millis);
+    prop_oneof![
+        (ts.clone(), any::<u32>(), amount(), amount(), any::<bool>()).prop_map(
+            move |(ts, n, price, quantity, sell)| {
+                let aggressor = if sell { Side::Sell } else { Side::Buy };
+                (
+                    StreamKind::Trades,
+                    MarketData::Trade {
+                        instrument: id,
+                        ts,
+                        id: n.into(),
+                        price,
+                        quantity,
+                        aggressor,
+                    },
+                )
+            }
+        ),
+        (any::<u32>(), level(), level()).prop_map(move |(n, bid, ask)| {
+            (
+                StreamKind::Quotes,
+                MarketData::Quote {
+                    instrument: id,
+                    ts: None,
+                    update_id: n.into(),
+                    bid,
+                    ask,
+                },
+            )
+        }),
+        (
+            ts,
+            any::<u32>(),
+            prop::collection::vec(level(), 0..5),
+            prop::collection::vec(level(), 0..5)
+        )
+            .prop_map(move |(ts, n, bids, asks)| {
+                let update = DepthUpdate {
+                    instrument: id,
+                    first_update_id: n.into(),
+                    last_update_id: u64::from(n) + 3,
+                    bids,
+                    asks,
+                };
+                (StreamKind::Depth, MarketData::Depth { ts, update })
+            }),
+    ]
+}
+
+proptest! {
+    /// What the simulated exchange writes, the client reads: combined and raw.
+    #[test]
+    fn what_is_written_is_read((kind, data) in data()) {
+        let parser = StreamParser::new(&[instrument("BTCUSDT", 0)]);
+        let event_ms = match &data { MarketData::Depth { ts, .. } => ts.as_millis(), _ => 1 };
+        let payload = write("BTCUSDT", &data, event_ms);
+        let name = stream_name("BTCUSDT", kind).unwrap();
+        prop_assert_eq!(parser.parse(payload.as_bytes()).unwrap(), data.clone());
+        prop_assert_eq!(parser.parse(combined(&name, &payload).as_bytes()).unwrap(), data.clone());
+        let spaced = format!("{{ \"data\" : {payload}, \"stream\" : \"{name}\" }}");
+        prop_assert_eq!(parser.parse(spaced.as_bytes()).unwrap(), data);
+        prop_assert_eq!(parse_stream_name(&name), Some(("BTCUSDT".to_owned(), kind)));
+    }
+
+    /// No input makes the parsers panic.
+    #[test]
+    fn noise_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let parser = StreamParser::new(&[instrument("BTCUSDT", 0)]);
+        let _ = parser.parse(&bytes);
+        let _ = user::parse(&bytes);
+    }
+}
