@@ -1,1 +1,47 @@
-//! placeholder
+//! The simulated exchange: Binance spot as a state machine, and a server around it.
+//!
+//! The core ([`Exchange`]) has no I/O and no clock: requests come in as values with the
+//! time, answers and events go out as the venue's own JSON. The same seed, orders and
+//! times give the same outcome. Its market is either generated or recorded.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`config`] | symbols, accounts, limits |
+//! | [`exchange`] | the core: [`Exchange`] |
+//! | `matching` | the book and price-time matching |
+//! | `accounts` | balances, exact; nothing is made or lost |
+//! | `filters`, `limits` | the venue's rules on orders and requests |
+//! | `trading` | what happens to own orders |
+//! | `market` | generated and recorded markets, klines, streams |
+//! | [`http`], [`ws_api`] | requests and frames as values |
+//! | `payload` | what is written about orders and accounts |
+//! | [`recording`] | recordings of market streams |
+//! | [`server`] | REST and sockets on loopback |
+//!
+//! What may not live here: anything about strategies, plugins or the host's own gate.
+
+#![forbid(unsafe_code)]
+
+mod accounts;
+mod answer;
+pub mod config;
+mod error;
+pub mod exchange;
+mod filters;
+pub mod http;
+mod limits;
+mod market;
+mod matching;
+mod order;
+mod payload;
+pub mod recording;
+pub mod server;
+mod trading;
+pub mod ws_api;
+
+pub use config::{AccountConfig, ExchangeConfig, LimitConfig, SymbolConfig};
+pub use error::ExchangeError;
+pub use exchange::{Exchange, UserMessage};
+pub use http::{HttpRequest, HttpResponse};
+pub use market::feed::StreamMessage;
+pub use ws_api::WsSession;

@@ -1,0 +1,68 @@
+//! A refused request, as the venue words it: HTTP status, code, text.
+
+use crate::limits::Exceeded;
+
+/// The venue's refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: i64,
+    pub(crate) msg: String,
+    /// Seconds; 429 only.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: i64, msg: impl Into<String>) -> Self {
+        let status = match code {
+            -2014 | -2015 => 401,
+            _ => 400,
+        };
+        Refusal { status, code, msg: msg.into(), retry_after: None }
+    }
+
+    pub(crate) fn not_found(path: &str) -> Self {
+        Refusal { status: 404, code: -1020, msg: format!("This operation is not supported: {path}"), retry_after: None }
+    }
+
+    pub(crate) fn missing(parameter: &str) -> Self {
+        Self::new(-1102, format!("Mandatory parameter '{parameter}' was not sent, was empty/null, or malformed."))
+    }
+
+    pub(crate) fn not_required(parameter: &str) -> Self {
+        Self::new(-1106, format!("Parameter '{parameter}' sent when not required."))
+    }
+
+    pub(crate) fn illegal(parameter: &str, legal: &str) -> Self {
+        Self::new(-1100, format!("Illegal characters found in parameter '{parameter}'; legal range is '{legal}'."))
+    }
+
+    pub(crate) fn filter(name: &str) -> Self {
+        Self::new(-1013, format!("Filter failure: {name}"))
+    }
+
+    pub(crate) fn rejected(msg: &str) -> Self {
+        Self::new(-2010, msg)
+    }
+
+    pub(crate) fn too_much_weight(exceeded: Exceeded) -> Self {
+        Refusal {
+            status: 429,
+            code: -1003,
+            msg: format!(
+                "Too much request weight used; current limit is {} request weight per {}. Please use WebSocket Streams for live updates to avoid polling the API.",
+                exceeded.limit, exceeded.interval
+            ),
+            retry_after: Some(exceeded.retry_after),
+        }
+    }
+
+    pub(crate) fn too_many_orders(exceeded: Exceeded) -> Self {
+        Refusal {
+            status: 429,
+            code: -1015,
+            msg: format!("Too many new orders; current limit is {} orders per {}.", exceeded.limit, exceeded.interval),
+            retry_after: Some(exceeded.retry_after),
+        }
+    }
+}

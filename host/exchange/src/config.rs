@@ -1,0 +1,198 @@
+//! What an exchange is made of: symbols with their rules and their generated market,
+//! accounts with their keys, limits. Plain data; the checks are in [`crate::Exchange::new`].
+
+use std::fmt;
+
+use ringfence_model::{Decimal, Instrument, InstrumentId, Timestamp};
+
+/// Everything that makes an exchange. The same config and the same requests at the same
+/// times give the same outcome.
+#[derive(Debug, Clone)]
+pub struct ExchangeConfig {
+    /// Seed of the generated market and of generated client order ids.
+    pub seed: u64,
+    /// The symbols that are traded.
+    pub symbols: Vec<SymbolConfig>,
+    /// The accounts that may trade.
+    pub accounts: Vec<AccountConfig>,
+    /// When virtual time begins.
+    pub start: Timestamp,
+    /// Commission of maker and taker, in parts of the received asset.
+    pub commission: Decimal,
+    /// Limits on requests and orders.
+    pub limits: LimitConfig,
+}
+
+impl Default for ExchangeConfig {
+    fn default() -> Self {
+        ExchangeConfig {
+            seed: 1,
+            symbols: ["BTCUSDT", "ETHUSDT"].iter().filter_map(|symbol| SymbolConfig::known(symbol)).collect(),
+            accounts: vec![AccountConfig::default()],
+            start: Timestamp::from_millis(1_700_000_000_000),
+            commission: Decimal::new(1, 3),
+            limits: LimitConfig::default(),
+        }
+    }
+}
+
+/// Limits as the venue publishes them in `exchangeInfo.rateLimits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitConfig {
+    /// REQUEST_WEIGHT per minute.
+    pub weight_per_minute: u64,
+    /// RAW_REQUESTS per five minutes.
+    pub raw_per_five_minutes: u64,
+    /// ORDERS (unfilled) per ten seconds.
+    pub orders_per_ten_seconds: u64,
+    /// ORDERS (unfilled) per day.
+    pub orders_per_day: u64,
+    /// What the first fill as a maker gives back of the unfilled order count. The venue
+    /// does not publish the rule; its example shows five.
+    pub maker_refund: u64,
+}
+
+impl Default for LimitConfig {
+    fn default() -> Self {
+        LimitConfig {
+            weight_per_minute: 6_000,
+            raw_per_five_minutes: 300_000,
+            orders_per_ten_seconds: 100,
+            orders_per_day: 200_000,
+            maker_refund: 5,
+        }
+    }
+}
+
+/// An account: its keys and what it owns at the start.
+#[derive(Clone)]
+pub struct AccountConfig {
+    /// Sent with each signed request.
+    pub api_key: String,
+    /// Signs requests (HMAC-SHA-256).
+    pub secret: String,
+    /// Free amounts by asset.
+    pub balances: Vec<(String, Decimal)>,
+}
+
+impl Default for AccountConfig {
+    fn default() -> Self {
+        AccountConfig {
+            api_key: "ringfence-sim-key".to_owned(),
+            secret: "ringfence-sim-secret".to_owned(),
+            balances: vec![
+                ("USDT".to_owned(), Decimal::new(1_000_000, 0)),
+                ("BTC".to_owned(), Decimal::new(10, 0)),
+                ("ETH".to_owned(), Decimal::new(100, 0)),
+            ],
+        }
+    }
+}
+
+impl fmt::Debug for AccountConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountConfig")
+            .field("api_key", &self.api_key)
+            .field("secret", &"<redacted>")
+            .field("balances", &self.balances)
+            .finish()
+    }
+}
+
+/// A symbol: its filters, and the character of its generated market.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SymbolConfig {
+    /// The venue's name, upper case.
+    pub symbol: String,
+    /// Base asset.
+    pub base: String,
+    /// Quote asset.
+    pub quote: String,
+    /// PRICE_FILTER.
+    pub tick_size: Decimal,
+    /// PRICE_FILTER.
+    pub min_price: Decimal,
+    /// PRICE_FILTER.
+    pub max_price: Decimal,
+    /// LOT_SIZE.
+    pub step_size: Decimal,
+    /// LOT_SIZE.
+    pub min_quantity: Decimal,
+    /// LOT_SIZE.
+    pub max_quantity: Decimal,
+    /// MARKET_LOT_SIZE.
+    pub market_max_quantity: Decimal,
+    /// NOTIONAL.
+    pub min_notional: Decimal,
+    /// NOTIONAL.
+    pub max_notional: Decimal,
+    /// MAX_NUM_ORDERS.
+    pub max_open_orders: u32,
+    /// Generated market: price at the start.
+    pub start_price: Decimal,
+    /// Generated market: usual move within ten seconds, in hundredths of a basis point.
+    pub volatility: u32,
+    /// Generated market: distance of the levels behind the best ones, in ticks.
+    pub level_ticks: u32,
+    /// Generated market: usual quantity of a level.
+    pub level_quantity: Decimal,
+}
+
+impl SymbolConfig {
+    /// Real-looking rules of a well-known symbol; `None` for others.
+    pub fn known(symbol: &str) -> Option<Self> {
+        // base, tick (scale), step (scale), max, market max, start price (whole, cents), level ticks, level lots
+        let (base, tick, step, max, market_max, start, level_ticks, level) = match symbol {
+            "BTCUSDT" => ("BTC", 2, 5, 9_000, 120, 6_000_000, 50, Decimal::new(8, 1)),
+            "ETHUSDT" => ("ETH", 2, 4, 9_000, 3_000, 300_000, 4, Decimal::new(12, 0)),
+            "BNBUSDT" => ("BNB", 2, 3, 900_000, 2_500, 60_000, 2, Decimal::new(30, 0)),
+            "SOLUSDT" => ("SOL", 2, 3, 90_000, 20_000, 15_000, 1, Decimal::new(150, 0)),
+            "XRPUSDT" => ("XRP", 4, 1, 9_222_449, 500_000, 60, 2, Decimal::new(20_000, 0)),
+            _ => return None,
+        };
+        Some(SymbolConfig {
+            symbol: symbol.to_owned(),
+            base: base.to_owned(),
+            quote: "USDT".to_owned(),
+            tick_size: Decimal::new(1, tick),
+            min_price: Decimal::new(1, tick),
+            max_price: Decimal::new(1_000_000, 0),
+            step_size: Decimal::new(1, step),
+            min_quantity: Decimal::new(1, step),
+            max_quantity: Decimal::new(max, 0),
+            market_max_quantity: Decimal::new(market_max, 0),
+            min_notional: Decimal::new(5, 0),
+            max_notional: Decimal::new(9_000_000, 0),
+            max_open_orders: 200,
+            start_price: Decimal::new(start, 2),
+            volatility: 900,
+            level_ticks,
+            level_quantity: level,
+        })
+    }
+
+    /// The symbol as an instrument at a place in a table.
+    pub fn instrument(&self, id: InstrumentId) -> Instrument {
+        let scale = |step: Decimal| u8::try_from(step.normalize().scale()).unwrap_or(8);
+        Instrument {
+            id,
+            symbol: self.symbol.clone(),
+            base: self.base.clone(),
+            quote: self.quote.clone(),
+            price_scale: scale(self.tick_size),
+            quantity_scale: scale(self.step_size),
+            tick_size: self.tick_size,
+            min_price: self.min_price,
+            max_price: self.max_price,
+            step_size: self.step_size,
+            min_quantity: self.min_quantity,
+            max_quantity: self.max_quantity,
+            market_max_quantity: self.market_max_quantity,
+            min_notional: self.min_notional,
+            max_notional: self.max_notional,
+            min_notional_on_market: true,
+            max_open_orders: self.max_open_orders,
+            trading: true,
+        }
+    }
+}

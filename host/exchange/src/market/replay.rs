@@ -1,0 +1,58 @@
+//! The recorded market and its fill model.
+//!
+//! - Depth, snapshots and book tickers set the visible book. Book tickers are newer than
+//!   the depth messages around them (real time against 100 ms), so each side's best level
+//!   follows the newest of both by update id.
+//! - An own order that takes fills against the visible levels, best first. The recorded
+//!   book does not notice: nothing that others see changes. But what was taken of a level
+//!   stays taken, for all own orders, until the recording shows that level with another
+//!   quantity.
+//! - An own order that rests fills in full when a recorded trade is strictly beyond its
+//!   price. At its price it waits: first what was displayed there when it came must trade,
+//!   then it gets what the recorded trades of the other side bring. If the level vanishes
+//!   from the recording, nobody is ahead any more.
+//! - Impact is not modelled: the recorded market goes on as if the own orders were not
+//!   there. Large own orders therefore fill better than they would have.
+
+use ringfence_model::venue::MarketData;
+use ringfence_model::{Decimal, Side};
+
+use super::Market;
+
+/// A fill of a resting own order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) order: u64,
+    pub(crate) price: Decimal,
+    pub(crate) quantity: Decimal,
+}
+
+/// Lets a recorded message move a market.
+pub(crate) fn play(market: &mut Market, data: &MarketData) -> Vec<Reached> {
+    match data {
+        MarketData::Trade { ts, price, quantity, aggressor, .. } => {
+            market.has_single_trades = true;
+            market.traded(*price, *quantity, *ts);
+            return reached(market, *price, *quantity, *aggressor);
+        }
+        // The same trades, summed: they count only in a recording without single trades.
+        MarketData::AggregateTrade { ts, price, quantity, aggressor, .. } if !market.has_single_trades => {
+            market.traded(*price, *quantity, *ts);
+            return reached(market, *price, *quantity, *aggressor);
+        }
+        MarketData::Quote { update_id, bid, ask, .. } => market.book.play_quote(*update_id, *bid, *ask),
+        MarketData::Depth { update, .. } => market.book.play_depth(update),
+        MarketData::Book { book, .. } => market.book.play_snapshot(book),
+        MarketData::AggregateTrade { .. } | MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
+    }
+    Vec::new()
+}
+
+fn reached(market: &mut Market, price: Decimal, quantity: Decimal, aggressor: Side) -> Vec<Reached> {
+    market
+        .book
+        .play_trade(price, quantity, aggressor)
+        .into_iter()
+        .map(|(order, price, quantity)| Reached { order, price, quantity })
+        .collect()
+}

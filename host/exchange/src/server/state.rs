@@ -1,0 +1,269 @@
+//! What all tasks of the server share: the core, its clock, and a bounded queue for each
+//! socket.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use axum::extract::ws::Utf8Bytes;
+use ringfence_model::{Micros, Timestamp};
+use ringfence_wire::{stream, user};
+use tokio::sync::{mpsc, watch};
+
+use crate::exchange::Exchange;
+use crate::http::{HttpRequest, HttpResponse};
+use crate::ws_api::WsSession;
+
+/// Messages that wait for one socket. At the fullest market this is some ten seconds.
+pub(super) const QUEUE: usize = 8_192;
+/// Broken lines that are remembered.
+const MOST_BROKEN: usize = 1_000;
+
+/// The exchange's time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clock {
+    /// Real time from a start on.
+    Running { start: Timestamp, since: Instant },
+    /// Moved by the player.
+    Played(Timestamp),
+}
+
+impl Clock {
+    pub(super) fn running(start: Timestamp) -> Self {
+        Clock::Running { start, since: Instant::now() }
+    }
+
+    pub(super) fn played(start: Timestamp) -> Self {
+        Clock::Played(start)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        match self {
+            Clock::Running { start, since } => {
+                start.plus(Micros(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)))
+            }
+            Clock::Played(now) => *now,
+        }
+    }
+}
+
+/// What a socket is for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    Streams { names: BTreeSet<String>, combined: bool },
+    Api(WsSession),
+}
+
+#[derive(Debug)]
+struct Socket {
+    queue: mpsc::Sender<Utf8Bytes>,
+    purpose: Purpose,
+}
+
+/// The core and its sockets.
+#[derive(Debug)]
+pub(super) struct State {
+    exchange: Exchange,
+    clock: Clock,
+    sockets: HashMap<u64, Socket>,
+    next_socket: u64,
+    by_stream: HashMap<String, BTreeSet<u64>>,
+    pub(super) finished: bool,
+    pub(super) broken: Vec<String>,
+    subscribed: watch::Sender<bool>,
+}
+
+/// [`State`] behind its mutex. What panics while holding it leaves whole values behind, so
+/// a poisoned lock is used on.
+#[derive(Debug)]
+pub(super) struct Shared(Mutex<State>);
+
+impl Shared {
+    pub(super) fn new(state: State) -> Self {
+        Shared(Mutex::new(state))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(super) fn new(exchange: Exchange, clock: Clock) -> Self {
+        State {
+            exchange,
+            clock,
+            sockets: HashMap::new(),
+            next_socket: 1,
+            by_stream: HashMap::new(),
+            finished: false,
+            broken: Vec::new(),
+            subscribed: watch::channel(false).0,
+        }
+    }
+
+    /// Turns true with the first subscription to a stream.
+    pub(super) fn first_subscription(&self) -> watch::Receiver<bool> {
+        self.subscribed.subscribe()
+    }
+
+    pub(super) fn broken_line(&mut self, what: String) {
+        if self.broken.len() < MOST_BROKEN {
+            self.broken.push(what);
+        }
+    }
+
+    /// Moves the generated market to the present.
+    pub(super) fn advance(&mut self) {
+        let now = self.clock.now();
+        self.exchange.advance(now);
+        self.deliver();
+    }
+
+    /// A recorded message: the market moves, then those who listen get its bytes.
+    pub(super) fn play(
+        &mut self,
+        now: Timestamp,
+        data: Option<&ringfence_model::venue::MarketData>,
+        raw: &[u8],
+        stream: Option<&str>,
+        inner: Option<&str>,
+    ) {
+        self.clock = Clock::Played(self.clock.now().max(now));
+        if let Some(data) = data {
+            self.exchange.play(self.clock.now(), data);
+        }
+        if let (Some(stream), Ok(text)) = (stream, std::str::from_utf8(raw)) {
+            self.publish(stream, text, inner.unwrap_or(text));
+        }
+        self.deliver();
+    }
+
+    pub(super) fn http(&mut self, request: &HttpRequest<'_>) -> HttpResponse {
+        let now = self.clock.now();
+        let response = self.exchange.http(now, request);
+        self.deliver();
+        response
+    }
+
+    /// A new socket: its number, and the queue that its task sends from.
+    pub(super) fn open(&mut self, purpose: Purpose) -> (u64, mpsc::Receiver<Utf8Bytes>) {
+        let (queue, messages) = mpsc::channel(QUEUE);
+        let id = self.next_socket;
+        self.next_socket = id.saturating_add(1);
+        self.sockets.insert(id, Socket { queue, purpose });
+        (id, messages)
+    }
+
+    pub(super) fn close(&mut self, id: u64) {
+        let Some(socket) = self.sockets.remove(&id) else { return };
+        if let Purpose::Streams { names, .. } = socket.purpose {
+            for name in names {
+                self.leave(id, &name);
+            }
+        }
+    }
+
+    fn leave(&mut self, id: u64, name: &str) {
+        self.exchange.unlisten(name);
+        if let Some(listeners) = self.by_stream.get_mut(name) {
+            listeners.remove(&id);
+            if listeners.is_empty() {
+                self.by_stream.remove(name);
+            }
+        }
+    }
+
+    /// Subscribes; an unknown stream is silent, as at the venue.
+    pub(super) fn subscribe(&mut self, id: u64, name: &str) {
+        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else { return };
+        if names.insert(name.to_owned()) {
+            self.exchange.listen(name);
+            self.by_stream.entry(name.to_owned()).or_default().insert(id);
+            self.subscribed.send_replace(true);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: u64, name: &str) {
+        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else { return };
+        if names.remove(name) {
+            self.leave(id, name);
+        }
+    }
+
+    /// Names that a socket is subscribed to.
+    pub(super) fn names(&self, id: u64) -> Vec<String> {
+        match self.sockets.get(&id).map(|socket| &socket.purpose) {
+            Some(Purpose::Streams { names, .. }) => names.iter().cloned().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether messages come in their envelope; sets it if told.
+    pub(super) fn combined(&mut self, id: u64, set: Option<bool>) -> bool {
+        match self.sockets.get_mut(&id).map(|socket| &mut socket.purpose) {
+            Some(Purpose::Streams { combined, .. }) => {
+                *combined = set.unwrap_or(*combined);
+                *combined
+            }
+            _ => false,
+        }
+    }
+
+    /// A frame of the WebSocket API. Its answer stands in the queue before any event that
+    /// it causes.
+    pub(super) fn frame(&mut self, id: u64, text: &str) {
+        let now = self.clock.now();
+        let Some(Socket { purpose: Purpose::Api(session), .. }) = self.sockets.get_mut(&id) else { return };
+        let answer = self.exchange.ws_api(now, session, text);
+        self.send(id, answer.into());
+        self.deliver();
+    }
+
+    /// Puts a message into a socket's queue; a full queue ends the socket.
+    pub(super) fn send(&mut self, id: u64, text: Utf8Bytes) {
+        let Some(socket) = self.sockets.get(&id) else { return };
+        if let Err(error) = socket.queue.try_send(text) {
+            if matches!(error, mpsc::error::TrySendError::Full(_)) {
+                tracing::warn!(socket = id, waiting = QUEUE, "a socket does not read and is dropped");
+            }
+            self.close(id);
+        }
+    }
+
+    fn publish(&mut self, stream: &str, combined: &str, inner: &str) {
+        let Some(listeners) = self.by_stream.get(stream) else { return };
+        let (combined, inner) = (Utf8Bytes::from(combined), Utf8Bytes::from(inner));
+        for id in listeners.iter().copied().collect::<Vec<_>>() {
+            let enveloped = matches!(
+                self.sockets.get(&id).map(|socket| &socket.purpose),
+                Some(Purpose::Streams { combined: true, .. })
+            );
+            self.send(id, if enveloped { combined.clone() } else { inner.clone() });
+        }
+    }
+
+    /// Hands out what the core has to say.
+    fn deliver(&mut self) {
+        for message in self.exchange.drain_streams() {
+            let envelope = stream::combined(&message.stream, &message.data);
+            self.publish(&message.stream, &envelope, &message.data);
+        }
+        for message in self.exchange.drain_user() {
+            let listeners: Vec<_> = self
+                .sockets
+                .iter()
+                .filter_map(|(id, socket)| match &socket.purpose {
+                    Purpose::Api(session) => Some((*id, session)),
+                    Purpose::Streams { .. } => None,
+                })
+                .flat_map(|(id, session)| session.subscriptions().map(move |(number, key)| (id, number, key)))
+                .filter(|(_, _, key)| *key == message.api_key)
+                .map(|(id, number, _)| (id, number))
+                .collect();
+            for (id, number) in listeners {
+                self.send(id, user::wrap(number, &message.json).into());
+            }
+        }
+    }
+}
