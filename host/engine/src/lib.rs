@@ -1,1 +1,33 @@
-//! placeholder
+//! The engine: venue events and plugins' commands in, actions out. One pure state
+//! machine and one desk a plugin. No I/O, no clock, no threads: `now` is handed in.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`engine`] | [`Engine`]: who gets what, what is asked of the venue |
+//! | `orders` | the life of each order as the venue tells it |
+//! | `routing` | who follows which stream |
+//! | [`desk`] | [`SeatDesk`]: one plugin's place; answers it at once |
+//! | `gate` | the checks before an order; the only maker of [`Approved`] |
+//! | [`ledger`] | one plugin's balances, reservations and positions, exact |
+//! | [`limits`] | what the operator allows one plugin, and sliding windows |
+//! | [`board`] | what one plugin has seen of the market |
+//! | [`book`] | a local order book by the venue's sequence rules |
+//!
+//! What may not live here: wasm, sockets, files, the venue's wire format.
+
+#![forbid(unsafe_code)]
+
+pub mod board;
+pub mod book;
+pub mod desk;
+pub mod engine;
+mod gate;
+pub mod ledger;
+pub mod limits;
+mod orders;
+mod routing;
+
+pub use desk::{DeskCommand, SeatDesk};
+pub use engine::{Engine, EngineConfig, EngineError, Output, SeatConfig};
+pub use gate::Approved;
+pub use limits::Limits;

@@ -7,7 +7,7 @@
 use crate::event::{Book, Quote};
 use crate::order::{OpenOrder, OrderList};
 use crate::{
-    Balance, Decimal, Denial, Event, Instrument, InstrumentId, NewOrder, OrderId, Position, Seq, StreamKind, Timestamp,
+    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, NewOrder, OrderId, Position, Seq, StreamKind, Timestamp,
     denial::QuotaState,
 };
 
@@ -38,8 +38,9 @@ pub trait Desk: Send {
     fn positions(&self) -> Vec<Position>;
     fn open_orders(&self) -> Vec<OpenOrder>;
     fn quotas(&self, now: Timestamp) -> Vec<QuotaState>;
-    /// Books an event before the guest sees it (and also when there is no guest).
-    fn apply(&mut self, event: &Event);
+    /// Books an event: each one once, in order of `seq`, before the guest handles it (and also
+    /// when there is no guest). What follows from it is told right after it.
+    fn apply(&mut self, event: &Event) -> Vec<EventBody>;
     /// Figures for the operator.
     fn report(&self) -> DeskReport;
 }
