@@ -18,7 +18,7 @@ const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cancel {
     No,
-    /// Wanted before the venue's first word on the order: sent after it.
+    /// Wanted, but the venue's word on the order is missing: sent after it.
     Held,
     Sent,
 }
@@ -117,8 +117,12 @@ impl Tracked {
             OrderStatus::Canceled => OrderChange::Canceled,
             OrderStatus::Expired => OrderChange::Expired,
             OrderStatus::Rejected => OrderChange::Rejected,
-            // The last fill has told it.
-            _ => return true,
+            // The last fill has told it, unless only now is it known to be the last: the quantity was other than thought.
+            _ if self.status == OrderStatus::Filled => return true,
+            _ => {
+                self.quantity = end.filled;
+                OrderChange::Amended
+            }
         };
         self.status = end.status;
         self.tell(ts, self.update(change, end.reason, recovered), out);
@@ -310,7 +314,12 @@ impl Orders {
                 tracked.amending = false;
                 tracked.tell(now, tracked.update(OrderChange::AmendRejected, *reason, false), out);
             }
-            (CommandKind::Cancel | CommandKind::Amend, CommandOutcome::Unknown) => tracked.ask(now, id, out),
+            (CommandKind::Cancel, CommandOutcome::Unknown) => {
+                // Unlike an order, a cancel may be sent twice: if the order turns out to be open, it is.
+                tracked.cancel = Cancel::Held;
+                tracked.ask(now, id, out);
+            }
+            (CommandKind::Amend, CommandOutcome::Unknown) => tracked.ask(now, id, out),
         }
     }
 
@@ -332,11 +341,14 @@ impl Orders {
         tracked.asked_at = now;
         let mut fills: Vec<_> = fills.iter().collect();
         fills.sort_by_key(|fill| fill.trade_id);
-        let final_at = tracked.end.and_then(|end| (end.status == OrderStatus::Filled).then_some(end.filled));
+        let final_at = match tracked.end {
+            Some(end) => (end.status == OrderStatus::Filled).then_some(end.filled),
+            None => (!tracked.quantity.is_zero()).then_some(tracked.quantity),
+        };
         for fill in fills {
             tracked.fill(now, fill, final_at, true, out);
         }
-        if tracked.finish(now, true, out) {
+        if tracked.status == OrderStatus::Filled || tracked.finish(now, true, out) {
             self.remove(id);
         }
     }
