@@ -73,7 +73,7 @@ class Breakout(Strategy):
         self.log.debug(f"{side} {quantity}, {beyond:.2f} beyond the window")
 
     def on_fill(self, fill):
-        self.log.info(f"{fill.side} {fill.quantity} {SYMBOL} at {fill.price}, position {self.position(self.btc)}")
+        self.log.info(f"{fill.side} {fill.quantity} {SYMBOL} at {fill.price}, position {self.position(self.btc):f}")
 
     def save(self):
         return {

@@ -254,6 +254,8 @@ def told(error):
     lines, step = [f"{type(error).__name__}: {error}"], error.__traceback__
     while step is not None:
         code = step.tb_frame.f_code
-        lines.append(f"  {code.co_filename.rsplit('/', 1)[-1]}:{step.tb_lineno} in {code.co_name}")
+        *_, folder, file = ["", *code.co_filename.replace("\\", "/").split("/")]
+        # The SDK has a strategy.py too; no other folder is worth telling.
+        lines.append(f"  {'ringfence/' if folder == 'ringfence' else ''}{file}:{step.tb_lineno} in {code.co_name}")
         step = step.tb_next
     return "\n".join(lines)
