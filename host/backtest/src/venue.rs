@@ -23,7 +23,10 @@ pub struct Venue {
 impl Venue {
     /// Takes the exchange and the keys of the account that trades.
     pub fn new(exchange: Exchange, credentials: Credentials) -> Self {
-        Venue { exchange, credentials }
+        Venue {
+            exchange,
+            credentials,
+        }
     }
 
     fn send(&mut self, now: Timestamp, request: &request::Request, signed: bool) -> HttpResponse {
@@ -45,23 +48,49 @@ impl Venue {
     /// Places an order.
     pub fn place(&mut self, now: Timestamp, order: &VenueOrder) -> VenueEvent {
         let response = self.send(now, &request::place(order), true);
-        answer::command(CommandKind::Place, &order.client_order_id, response.status, response.body.as_bytes())
+        answer::command(
+            CommandKind::Place,
+            &order.client_order_id,
+            response.status,
+            response.body.as_bytes(),
+        )
     }
 
     /// Cancels an order.
     pub fn cancel(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> VenueEvent {
         let response = self.send(now, &request::cancel(symbol, id), true);
-        answer::command(CommandKind::Cancel, id, response.status, response.body.as_bytes())
+        answer::command(
+            CommandKind::Cancel,
+            id,
+            response.status,
+            response.body.as_bytes(),
+        )
     }
 
     /// Makes an order smaller.
-    pub fn amend(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId, quantity: Decimal) -> VenueEvent {
+    pub fn amend(
+        &mut self,
+        now: Timestamp,
+        symbol: &str,
+        id: &ClientOrderId,
+        quantity: Decimal,
+    ) -> VenueEvent {
         let response = self.send(now, &request::amend(symbol, id, quantity), true);
-        answer::command(CommandKind::Amend, id, response.status, response.body.as_bytes())
+        answer::command(
+            CommandKind::Amend,
+            id,
+            response.status,
+            response.body.as_bytes(),
+        )
     }
 
     /// Asks for one order.
-    pub fn query(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
+    pub fn query(
+        &mut self,
+        now: Timestamp,
+        symbol: &str,
+        id: &ClientOrderId,
+    ) -> Option<VenueEvent> {
         let response = self.send(now, &request::query(symbol, id), true);
         answer::query(id, response.status, response.body.as_bytes())
     }
@@ -70,7 +99,12 @@ impl Venue {
     ///
     /// # Errors
     /// The answer can't be read.
-    pub fn trades(&mut self, now: Timestamp, symbol: &str, order: u64) -> Result<Vec<VenueFill>, WireError> {
+    pub fn trades(
+        &mut self,
+        now: Timestamp,
+        symbol: &str,
+        order: u64,
+    ) -> Result<Vec<VenueFill>, WireError> {
         let response = self.send(now, &request::my_trades(symbol, order), true);
         answer::trades(response.body.as_bytes())
     }

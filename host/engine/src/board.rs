@@ -24,7 +24,11 @@ pub struct Board {
 
 impl Board {
     fn seen(&mut self, instrument: InstrumentId) -> &mut Seen {
-        self.seen.entry(instrument).or_insert_with(|| Seen { last: None, quote: None, book: LocalBook::new(instrument) })
+        self.seen.entry(instrument).or_insert_with(|| Seen {
+            last: None,
+            quote: None,
+            book: LocalBook::new(instrument),
+        })
     }
 
     /// Takes a market event in; others are ignored.
@@ -48,7 +52,9 @@ impl Board {
                 let seen = self.seen(fill.instrument);
                 seen.last = seen.last.or(Some(fill.price));
             }
-            EventBody::FeedGap { instrument, stream, .. } => match stream {
+            EventBody::FeedGap {
+                instrument, stream, ..
+            } => match stream {
                 StreamKind::Quotes => self.seen(*instrument).quote = None,
                 StreamKind::Depth | StreamKind::Book(_) => self.seen(*instrument).book.lose(),
                 _ => {}
@@ -72,7 +78,10 @@ impl Board {
         let seen = self.seen.get(&instrument)?;
         let middle = |bid: Decimal, ask: Decimal| bid.checked_add(ask)?.checked_div(Decimal::TWO);
         seen.last
-            .or_else(|| seen.quote.and_then(|(_, quote)| middle(quote.bid_price, quote.ask_price)))
+            .or_else(|| {
+                seen.quote
+                    .and_then(|(_, quote)| middle(quote.bid_price, quote.ask_price))
+            })
             .or_else(|| {
                 let book = seen.book.top(1)?;
                 middle(book.bids.first()?.price, book.asks.first()?.price)

@@ -4,10 +4,13 @@
 //! with `lastUpdateId` drop updates whose `u` is not newer; the first one taken must have
 //! `U <= lastUpdateId + 1 <= u`; each later one must begin right after the one before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use ringfence_model::event::{Book, DepthUpdate, Level};
 use ringfence_model::{Decimal, InstrumentId};
+
+/// Updates that are kept while a snapshot is awaited: some hundred seconds of a busy stream.
+const KEPT: usize = 1_000;
 
 /// Levels of one instrument.
 #[derive(Debug, Clone)]
@@ -17,6 +20,8 @@ pub struct LocalBook {
     asks: BTreeMap<Decimal, Decimal>,
     last_update_id: u64,
     in_sync: bool,
+    /// Updates since the book went out of sync; the snapshot may be older than they are.
+    waiting: VecDeque<DepthUpdate>,
 }
 
 /// What an update did.
@@ -33,7 +38,14 @@ pub enum Applied {
 impl LocalBook {
     /// Empty and out of sync.
     pub fn new(instrument: InstrumentId) -> Self {
-        LocalBook { instrument, bids: BTreeMap::new(), asks: BTreeMap::new(), last_update_id: 0, in_sync: false }
+        LocalBook {
+            instrument,
+            bids: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            last_update_id: 0,
+            in_sync: false,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Replaces everything, unless the snapshot is older than what is known.
@@ -42,17 +54,25 @@ impl LocalBook {
             return;
         }
         let side = |levels: &[Level]| {
-            levels.iter().filter(|level| !level.quantity.is_zero()).map(|level| (level.price, level.quantity)).collect()
+            levels
+                .iter()
+                .filter(|level| !level.quantity.is_zero())
+                .map(|level| (level.price, level.quantity))
+                .collect()
         };
         self.bids = side(&book.bids);
         self.asks = side(&book.asks);
         self.last_update_id = book.last_update_id;
         self.in_sync = true;
+        for update in std::mem::take(&mut self.waiting) {
+            self.update(&update);
+        }
     }
 
     /// Takes an update in.
     pub fn update(&mut self, update: &DepthUpdate) -> Applied {
         if !self.in_sync {
+            self.wait_with(update);
             return Applied::Gap;
         }
         if update.last_update_id <= self.last_update_id {
@@ -60,9 +80,13 @@ impl LocalBook {
         }
         if update.first_update_id > self.last_update_id.saturating_add(1) {
             self.in_sync = false;
+            self.wait_with(update);
             return Applied::Gap;
         }
-        for (side, levels) in [(&mut self.bids, &update.bids), (&mut self.asks, &update.asks)] {
+        for (side, levels) in [
+            (&mut self.bids, &update.bids),
+            (&mut self.asks, &update.asks),
+        ] {
             for level in levels {
                 if level.quantity.is_zero() {
                     side.remove(&level.price);
@@ -75,14 +99,25 @@ impl LocalBook {
         Applied::Taken
     }
 
+    fn wait_with(&mut self, update: &DepthUpdate) {
+        if self.waiting.len() == KEPT {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(update.clone());
+    }
+
     /// Out of sync from now on, for example because the stream was lost.
     pub fn lose(&mut self) {
         self.in_sync = false;
+        self.waiting.clear();
     }
 
     /// The best levels; `None` while out of sync.
     pub fn top(&self, levels: usize) -> Option<Book> {
-        let level = |(price, quantity): (&Decimal, &Decimal)| Level { price: *price, quantity: *quantity };
+        let level = |(price, quantity): (&Decimal, &Decimal)| Level {
+            price: *price,
+            quantity: *quantity,
+        };
         self.in_sync.then(|| Book {
             instrument: self.instrument,
             last_update_id: self.last_update_id,
@@ -99,24 +134,45 @@ mod tests {
     use proptest::prelude::*;
 
     fn level(price: i64, quantity: i64) -> Level {
-        Level { price: Decimal::from(price), quantity: Decimal::from(quantity) }
+        Level {
+            price: Decimal::from(price),
+            quantity: Decimal::from(quantity),
+        }
     }
 
     fn update(first: u64, last: u64, bids: Vec<Level>) -> DepthUpdate {
-        DepthUpdate { instrument: InstrumentId(0), first_update_id: first, last_update_id: last, bids, asks: Vec::new() }
+        DepthUpdate {
+            instrument: InstrumentId(0),
+            first_update_id: first,
+            last_update_id: last,
+            bids,
+            asks: Vec::new(),
+        }
     }
 
     #[test]
     fn the_documented_rules() {
         let mut book = LocalBook::new(InstrumentId(0));
         assert_eq!(book.update(&update(1, 2, vec![])), Applied::Gap);
-        book.snapshot(&Book { instrument: InstrumentId(0), last_update_id: 10, bids: vec![level(5, 1)], asks: vec![] });
+        book.snapshot(&Book {
+            instrument: InstrumentId(0),
+            last_update_id: 10,
+            bids: vec![level(5, 1)],
+            asks: vec![],
+        });
         assert_eq!(book.update(&update(8, 10, vec![level(4, 1)])), Applied::Old);
-        assert_eq!(book.update(&update(9, 12, vec![level(6, 2)])), Applied::Taken);
+        assert_eq!(
+            book.update(&update(9, 12, vec![level(6, 2)])),
+            Applied::Taken
+        );
         assert_eq!(book.top(1).unwrap().bids, [level(6, 2)]);
         assert_eq!(book.update(&update(14, 15, vec![])), Applied::Gap);
         assert_eq!(book.top(1), None);
-        assert_eq!(book.update(&update(16, 17, vec![])), Applied::Gap, "only a snapshot mends it");
+        assert_eq!(
+            book.update(&update(16, 17, vec![])),
+            Applied::Gap,
+            "only a snapshot mends it"
+        );
     }
 
     proptest! {
@@ -126,6 +182,7 @@ mod tests {
             changes in prop::collection::vec((1i64..20, 0i64..5), 1..120),
             cuts in prop::collection::vec(1usize..7, 1..120),
             snapshot_at in 0usize..120,
+            late in 0usize..6,
         ) {
             let snapshot_at = snapshot_at.min(changes.len());
             let mut truth = BTreeMap::new();
@@ -138,17 +195,25 @@ mod tests {
             };
             // Change n has update id n + 1.
             let at_snapshot = apply(&changes[..snapshot_at]);
-            book.snapshot(&Book {
+            let snapshot = Book {
                 instrument: InstrumentId(0), last_update_id: snapshot_at as u64, bids: at_snapshot, asks: vec![],
-            });
-            let (mut at, mut cuts) = (0usize, cuts.into_iter().cycle());
+            };
+            let (mut at, mut cuts, mut number) = (0usize, cuts.into_iter().cycle(), 0usize);
             while at < changes.len() {
+                if number == late {
+                    book.snapshot(&snapshot);
+                }
                 let end = (at + cuts.next().unwrap()).min(changes.len());
                 let mut levels: BTreeMap<i64, i64> = BTreeMap::new();
                 levels.extend(changes[at..end].iter().copied());
                 let bids = levels.into_iter().map(|(price, quantity)| level(price, quantity)).collect();
-                prop_assert_ne!(book.update(&update(at as u64 + 1, end as u64, bids)), Applied::Gap);
+                let applied = book.update(&update(at as u64 + 1, end as u64, bids));
+                prop_assert_eq!(applied == Applied::Gap, number < late);
                 at = end;
+                number += 1;
+            }
+            if number <= late {
+                book.snapshot(&snapshot);
             }
             let mut all = apply(&changes[snapshot_at..]);
             all.reverse();

@@ -5,8 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_model::event::{Fill, OrderChange, OrderReason, OrderUpdate};
-use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueFill};
-use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp};
+use ringfence_model::venue::{
+    ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueFill,
+};
+use ringfence_model::{
+    Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp,
+};
 
 use crate::engine::Output;
 
@@ -78,11 +82,22 @@ impl Tracked {
     }
 
     fn tell(&self, ts: Timestamp, body: EventBody, out: &mut Vec<Output>) {
-        out.push(Output::Deliver { seat: self.seat, ts, body });
+        out.push(Output::Deliver {
+            seat: self.seat,
+            ts,
+            body,
+        });
     }
 
     /// Books a fill unless it is known; the order's state after it.
-    fn fill(&mut self, ts: Timestamp, fill: &VenueFill, final_at: Option<Decimal>, recovered: bool, out: &mut Vec<Output>) {
+    fn fill(
+        &mut self,
+        ts: Timestamp,
+        fill: &VenueFill,
+        final_at: Option<Decimal>,
+        recovered: bool,
+        out: &mut Vec<Output>,
+    ) {
         if !self.trades.insert(fill.trade_id) {
             return;
         }
@@ -132,20 +147,30 @@ impl Tracked {
     fn ask_trades(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
         if let Some(venue_order_id) = self.venue_order_id {
-            out.push(Output::Trades { symbol: self.symbol.clone(), client_order_id: id.clone(), venue_order_id });
+            out.push(Output::Trades {
+                symbol: self.symbol.clone(),
+                client_order_id: id.clone(),
+                venue_order_id,
+            });
         }
     }
 
     fn ask(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
-        out.push(Output::Query { symbol: self.symbol.clone(), client_order_id: id.clone() });
+        out.push(Output::Query {
+            symbol: self.symbol.clone(),
+            client_order_id: id.clone(),
+        });
     }
 
     fn send_cancel(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.cancel = Cancel::Sent;
         self.status = OrderStatus::PendingCancel;
         self.asked_at = now;
-        out.push(Output::Cancel { symbol: self.symbol.clone(), client_order_id: id.clone() });
+        out.push(Output::Cancel {
+            symbol: self.symbol.clone(),
+            client_order_id: id.clone(),
+        });
     }
 }
 
@@ -204,9 +229,19 @@ impl Orders {
     }
 
     /// Cancels an order; one that is done already tells so by its own end.
-    pub(crate) fn cancel(&mut self, now: Timestamp, seat: SeatId, order: OrderId, out: &mut Vec<Output>) {
-        let Some(id) = self.ids.get(&(seat, order)) else { return };
-        let Some(tracked) = self.tracked.get_mut(id) else { return };
+    pub(crate) fn cancel(
+        &mut self,
+        now: Timestamp,
+        seat: SeatId,
+        order: OrderId,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(id) = self.ids.get(&(seat, order)) else {
+            return;
+        };
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return;
+        };
         cancel(tracked, now, id, out);
     }
 
@@ -216,38 +251,75 @@ impl Orders {
         }
     }
 
-    pub(crate) fn amend(&mut self, now: Timestamp, seat: SeatId, order: OrderId, quantity: Decimal, out: &mut Vec<Output>) {
-        let Some(id) = self.ids.get(&(seat, order)) else { return };
-        let Some(tracked) = self.tracked.get_mut(id) else { return };
+    pub(crate) fn amend(
+        &mut self,
+        now: Timestamp,
+        seat: SeatId,
+        order: OrderId,
+        quantity: Decimal,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(id) = self.ids.get(&(seat, order)) else {
+            return;
+        };
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return;
+        };
         if tracked.accepted && tracked.cancel == Cancel::No && tracked.end.is_none() {
             tracked.amending = true;
             tracked.asked_at = now;
-            out.push(Output::Amend { symbol: tracked.symbol.clone(), client_order_id: id.clone(), quantity });
+            out.push(Output::Amend {
+                symbol: tracked.symbol.clone(),
+                client_order_id: id.clone(),
+                quantity,
+            });
         } else {
-            tracked.tell(now, tracked.update(OrderChange::AmendRejected, OrderReason::NotFound, false), out);
+            tracked.tell(
+                now,
+                tracked.update(OrderChange::AmendRejected, OrderReason::NotFound, false),
+                out,
+            );
         }
     }
 
     /// The venue's word on an order, from its stream or as the answer to a question; false if the order is not known.
-    pub(crate) fn report(&mut self, now: Timestamp, report: &ExecutionReport, recovered: bool, out: &mut Vec<Output>) -> bool {
+    pub(crate) fn report(
+        &mut self,
+        now: Timestamp,
+        report: &ExecutionReport,
+        recovered: bool,
+        out: &mut Vec<Output>,
+    ) -> bool {
         let id = &report.client_order_id;
-        let Some(tracked) = self.tracked.get_mut(id) else { return false };
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return false;
+        };
         let ts = report.ts;
         tracked.venue_order_id = Some(report.venue_order_id);
         tracked.asked_at = now;
         if report.quantity > Decimal::ZERO && tracked.quantity.is_zero() {
             tracked.quantity = report.quantity;
         }
-        if report.status != OrderStatus::Rejected && (!tracked.accepted || tracked.status == OrderStatus::Unknown) {
+        if report.status != OrderStatus::Rejected
+            && (!tracked.accepted || tracked.status == OrderStatus::Unknown)
+        {
             tracked.accepted = true;
             tracked.status = tracked.open_status();
-            tracked.tell(ts, tracked.update(OrderChange::Accepted, OrderReason::None, recovered), out);
+            tracked.tell(
+                ts,
+                tracked.update(OrderChange::Accepted, OrderReason::None, recovered),
+                out,
+            );
         }
         let shrunk = report.quantity > Decimal::ZERO && report.quantity < tracked.quantity;
         if report.amended || (recovered && shrunk) {
             tracked.amending = false;
             tracked.quantity = report.quantity;
-            tracked.tell(ts, tracked.update(OrderChange::Amended, OrderReason::None, recovered), out);
+            tracked.tell(
+                ts,
+                tracked.update(OrderChange::Amended, OrderReason::None, recovered),
+                out,
+            );
         } else if recovered {
             tracked.amending = false;
         }
@@ -256,7 +328,11 @@ impl Orders {
             tracked.fill(ts, fill, final_at, recovered, out);
         }
         if report.status.is_final() {
-            tracked.end = Some(End { status: report.status, reason: report.reason, filled: report.filled });
+            tracked.end = Some(End {
+                status: report.status,
+                reason: report.reason,
+                filled: report.filled,
+            });
         }
         if tracked.filled < report.filled {
             tracked.ask_trades(now, id, out);
@@ -279,7 +355,9 @@ impl Orders {
         outcome: &CommandOutcome,
         out: &mut Vec<Output>,
     ) {
-        let Some(tracked) = self.tracked.get_mut(id) else { return };
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return;
+        };
         tracked.asked_at = now;
         match (kind, outcome) {
             // Details come as reports.
@@ -289,7 +367,11 @@ impl Orders {
                     // The stream knows better than the answer; ask.
                     tracked.ask(now, id, out);
                 } else {
-                    tracked.end = Some(End { status: OrderStatus::Rejected, reason: *reason, filled: Decimal::ZERO });
+                    tracked.end = Some(End {
+                        status: OrderStatus::Rejected,
+                        reason: *reason,
+                        filled: Decimal::ZERO,
+                    });
                     tracked.finish(now, false, out);
                     self.remove(id);
                 }
@@ -297,7 +379,11 @@ impl Orders {
             (CommandKind::Place, CommandOutcome::Unknown) => {
                 if !tracked.accepted {
                     tracked.status = OrderStatus::Unknown;
-                    tracked.tell(now, tracked.update(OrderChange::Unknown, OrderReason::None, false), out);
+                    tracked.tell(
+                        now,
+                        tracked.update(OrderChange::Unknown, OrderReason::None, false),
+                        out,
+                    );
                 }
                 tracked.ask(now, id, out);
             }
@@ -305,14 +391,22 @@ impl Orders {
                 if tracked.end.is_none() {
                     tracked.cancel = Cancel::No;
                     tracked.status = tracked.open_status();
-                    tracked.tell(now, tracked.update(OrderChange::CancelRejected, *reason, false), out);
+                    tracked.tell(
+                        now,
+                        tracked.update(OrderChange::CancelRejected, *reason, false),
+                        out,
+                    );
                 }
                 // Most often the order ended first; its report is on the way or was lost.
                 tracked.ask(now, id, out);
             }
             (CommandKind::Amend, CommandOutcome::Rejected(reason)) => {
                 tracked.amending = false;
-                tracked.tell(now, tracked.update(OrderChange::AmendRejected, *reason, false), out);
+                tracked.tell(
+                    now,
+                    tracked.update(OrderChange::AmendRejected, *reason, false),
+                    out,
+                );
             }
             (CommandKind::Cancel, CommandOutcome::Unknown) => {
                 // Unlike an order, a cancel may be sent twice: if the order turns out to be open, it is.
@@ -325,19 +419,33 @@ impl Orders {
 
     /// The venue does not know an order that was asked for.
     pub(crate) fn not_found(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
-        let Some(tracked) = self.tracked.get_mut(id) else { return };
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return;
+        };
         tracked.asked_at = now;
         // It may still be on its way; only time makes the answer final.
         if !tracked.accepted && now.since(tracked.sent_at) >= NEVER_ARRIVED_AFTER {
-            tracked.end = Some(End { status: OrderStatus::Rejected, reason: OrderReason::NotFound, filled: Decimal::ZERO });
+            tracked.end = Some(End {
+                status: OrderStatus::Rejected,
+                reason: OrderReason::NotFound,
+                filled: Decimal::ZERO,
+            });
             tracked.finish(now, true, out);
             self.remove(id);
         }
     }
 
     /// Fills of one order as the venue lists them; those that were missed are told in order.
-    pub(crate) fn trades(&mut self, now: Timestamp, id: &ClientOrderId, fills: &[VenueFill], out: &mut Vec<Output>) {
-        let Some(tracked) = self.tracked.get_mut(id) else { return };
+    pub(crate) fn trades(
+        &mut self,
+        now: Timestamp,
+        id: &ClientOrderId,
+        fills: &[VenueFill],
+        out: &mut Vec<Output>,
+    ) {
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return;
+        };
         tracked.asked_at = now;
         let mut fills: Vec<_> = fills.iter().collect();
         fills.sort_by_key(|fill| fill.trade_id);
@@ -362,7 +470,10 @@ impl Orders {
             if tracked.end.is_some() {
                 tracked.ask_trades(now, id, out);
             } else if tracked.amending
-                || matches!(tracked.status, OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown)
+                || matches!(
+                    tracked.status,
+                    OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown
+                )
             {
                 tracked.ask(now, id, out);
             }

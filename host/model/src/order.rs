@@ -58,13 +58,37 @@ pub enum Trigger {
 #[allow(missing_docs, reason = "fields carry the field's standard names")]
 pub enum OrderKind {
     Market(MarketSize),
-    Limit { quantity: Decimal, price: Decimal, time_in_force: TimeInForce, iceberg_quantity: Option<Decimal> },
+    Limit {
+        quantity: Decimal,
+        price: Decimal,
+        time_in_force: TimeInForce,
+        iceberg_quantity: Option<Decimal>,
+    },
     /// Post-only.
-    LimitMaker { quantity: Decimal, price: Decimal },
-    StopLoss { quantity: Decimal, trigger: Trigger },
-    StopLossLimit { quantity: Decimal, trigger: Trigger, price: Decimal, time_in_force: TimeInForce },
-    TakeProfit { quantity: Decimal, trigger: Trigger },
-    TakeProfitLimit { quantity: Decimal, trigger: Trigger, price: Decimal, time_in_force: TimeInForce },
+    LimitMaker {
+        quantity: Decimal,
+        price: Decimal,
+    },
+    StopLoss {
+        quantity: Decimal,
+        trigger: Trigger,
+    },
+    StopLossLimit {
+        quantity: Decimal,
+        trigger: Trigger,
+        price: Decimal,
+        time_in_force: TimeInForce,
+    },
+    TakeProfit {
+        quantity: Decimal,
+        trigger: Trigger,
+    },
+    TakeProfitLimit {
+        quantity: Decimal,
+        trigger: Trigger,
+        price: Decimal,
+        time_in_force: TimeInForce,
+    },
 }
 
 impl OrderKind {
@@ -144,7 +168,10 @@ pub enum OrderStatus {
 impl OrderStatus {
     /// Nothing can happen to the order any more.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Filled | Self::Canceled | Self::Expired | Self::Rejected)
+        matches!(
+            self,
+            Self::Filled | Self::Canceled | Self::Expired | Self::Rejected
+        )
     }
 }
 

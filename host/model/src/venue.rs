@@ -21,14 +21,46 @@ pub struct VenueOrder {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "documented at the types")]
 pub enum MarketData {
-    Trade { instrument: InstrumentId, ts: Timestamp, id: u64, price: Decimal, quantity: Decimal, aggressor: Side },
-    AggregateTrade { instrument: InstrumentId, ts: Timestamp, id: u64, price: Decimal, quantity: Decimal, aggressor: Side },
+    Trade {
+        instrument: InstrumentId,
+        ts: Timestamp,
+        id: u64,
+        price: Decimal,
+        quantity: Decimal,
+        aggressor: Side,
+    },
+    AggregateTrade {
+        instrument: InstrumentId,
+        ts: Timestamp,
+        id: u64,
+        price: Decimal,
+        quantity: Decimal,
+        aggressor: Side,
+    },
     /// Spot best bid and ask carry no time; `ts` is then `None` and the receiver's clock counts.
-    Quote { instrument: InstrumentId, ts: Option<Timestamp>, update_id: u64, bid: Level, ask: Level },
-    Depth { ts: Timestamp, update: DepthUpdate },
-    Book { ts: Option<Timestamp>, book: Book },
-    Kline { ts: Timestamp, kline: Kline },
-    Ticker { ts: Timestamp, ticker: Ticker },
+    Quote {
+        instrument: InstrumentId,
+        ts: Option<Timestamp>,
+        update_id: u64,
+        bid: Level,
+        ask: Level,
+    },
+    Depth {
+        ts: Timestamp,
+        update: DepthUpdate,
+    },
+    Book {
+        ts: Option<Timestamp>,
+        book: Book,
+    },
+    Kline {
+        ts: Timestamp,
+        kline: Kline,
+    },
+    Ticker {
+        ts: Timestamp,
+        ticker: Ticker,
+    },
 }
 
 /// What the venue says of an order: by the user stream, by an answer, or by a query.

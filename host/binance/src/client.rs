@@ -1,0 +1,511 @@
+//! The sockets around the pure parts: one REST pool, one stream socket, one user data
+//! socket. What arrives goes to the sink that the caller gave; the sink may wait, then
+//! the sockets wait too and the venue buffers.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`rest`] | sending one request, within the limits |
+//! | [`streams`] | the market stream socket |
+//! | [`user_data`] | the user data socket |
+
+mod rest;
+mod streams;
+mod user_data;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use ringfence_model::event::Kline;
+use ringfence_model::event::OrderReason;
+use ringfence_model::venue::{
+    ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill, VenueOrder,
+};
+use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
+use ringfence_wire::WireError;
+use ringfence_wire::rest::{ExchangeInfo, ServerTime, read};
+use ringfence_wire::stream::stream_name;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::answer;
+use crate::clock::VenueClock;
+use crate::credentials::Credentials;
+use crate::limits::Limits;
+use crate::request::{self, Request};
+use rest::SendError;
+use streams::StreamCommand;
+
+/// Round trips that the first estimate of the venue's clock is made of.
+const CLOCK_SAMPLES: usize = 3;
+/// How often the clock is estimated again.
+const CLOCK_EVERY: Duration = Duration::from_secs(300);
+/// How long the user stream may take to be up at the start.
+const START_WITHIN: Duration = Duration::from_secs(15);
+/// How long the sockets may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Where the venue is and who asks.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// For example `https://api.binance.com`.
+    pub rest_url: String,
+    /// For example `wss://stream.binance.com:9443`.
+    pub stream_url: String,
+    /// For example `wss://ws-api.binance.com:443/ws-api/v3`.
+    pub ws_api_url: String,
+    /// Without them only market data works.
+    pub credentials: Option<Credentials>,
+    /// How long a signed request is valid, in milliseconds.
+    pub recv_window_ms: u64,
+}
+
+/// What the client tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientEvent {
+    /// For the engine.
+    Venue {
+        /// Venue time of its arrival.
+        received: Timestamp,
+        /// What was said.
+        event: VenueEvent,
+    },
+    /// A message that can't be read; nothing of it was used.
+    Unparsed {
+        /// What is wrong with it.
+        error: String,
+    },
+    /// For the operator.
+    Notice(String),
+}
+
+/// Takes what the client tells. Called from the client's tasks; may wait.
+pub type Sink = Arc<dyn Fn(ClientEvent) + Send + Sync>;
+
+/// What can't be had from the venue.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The request failed on the way.
+    #[error("{what}: {source}")]
+    Send {
+        /// What was asked.
+        what: &'static str,
+        /// Why.
+        source: SendError,
+    },
+    /// The venue refused.
+    #[error("{what}: the venue answered {status}: {body}")]
+    Refused {
+        /// What was asked.
+        what: &'static str,
+        /// HTTP status.
+        status: u16,
+        /// The start of the answer.
+        body: String,
+    },
+    /// The answer can't be read.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The user stream did not come up.
+    #[error("the user data stream did not come up within {} s; the last failure: {last}", START_WITHIN.as_secs())]
+    NoUserStream {
+        /// What went wrong last.
+        last: String,
+    },
+    /// The HTTP client can't be built.
+    #[error("can't set up HTTP: {0}")]
+    Setup(String),
+    /// The venue has no klines of this length.
+    #[error("the venue has no klines of {0} s")]
+    NoInterval(u32),
+}
+
+/// Stream messages so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// All of them.
+    pub received: u64,
+    /// Those that can't be read.
+    pub unparsed: u64,
+}
+
+struct Shared {
+    config: ClientConfig,
+    http: reqwest::Client,
+    instruments: Vec<Instrument>,
+    clock: Mutex<VenueClock>,
+    limits: Mutex<Limits>,
+    started: (SystemTime, Instant),
+    received: AtomicU64,
+    unparsed: AtomicU64,
+    sink: Sink,
+}
+
+impl Shared {
+    /// The machine's time, which never jumps.
+    fn machine(&self) -> Timestamp {
+        let since = self
+            .started
+            .0
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = since.saturating_add(self.started.1.elapsed());
+        Timestamp(u64::try_from(now.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn now(&self) -> Timestamp {
+        lock(&self.clock).venue_time(self.machine())
+    }
+
+    fn tell(&self, event: VenueEvent) {
+        (self.sink)(ClientEvent::Venue {
+            received: self.now(),
+            event,
+        });
+    }
+
+    fn notice(&self, text: String) {
+        (self.sink)(ClientEvent::Notice(text));
+    }
+
+    async fn sample_clock(&self) -> Result<(), ClientError> {
+        let sent = self.machine();
+        let body = self.read("server time", &request::time(), false).await?;
+        let time: ServerTime = read(&body)?;
+        lock(&self.clock).sample(
+            sent,
+            self.machine(),
+            Timestamp::from_millis(time.server_time),
+        );
+        Ok(())
+    }
+}
+
+/// Plain values only: a panic elsewhere can't leave them half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connected client. Clones share the sockets.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<StreamCommand>,
+    stop: Arc<watch::Sender<bool>>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("rest_url", &self.shared.config.rest_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Learns the venue's clock, rules and symbols, and opens the user stream if there are keys.
+    ///
+    /// # Errors
+    /// The venue can't be reached, does not list a symbol, or refuses the keys.
+    pub async fn connect(
+        config: ClientConfig,
+        symbols: &[String],
+        sink: Sink,
+    ) -> Result<(Client, Vec<Instrument>), ClientError> {
+        // The second client of a process finds the provider set; that is no error.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .timeout(rest::TIMEOUT)
+            .connect_timeout(rest::CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .no_proxy()
+            .build()
+            .map_err(|error| ClientError::Setup(error.to_string()))?;
+        let mut shared = Shared {
+            config,
+            http,
+            instruments: Vec::new(),
+            clock: Mutex::default(),
+            limits: Mutex::default(),
+            started: (SystemTime::now(), Instant::now()),
+            received: AtomicU64::new(0),
+            unparsed: AtomicU64::new(0),
+            sink,
+        };
+        for _ in 0..CLOCK_SAMPLES {
+            shared.sample_clock().await?;
+        }
+        let body = shared
+            .read(
+                "exchange information",
+                &request::exchange_info(symbols),
+                false,
+            )
+            .await?;
+        let info: ExchangeInfo = read(&body)?;
+        let instruments = info.instruments(symbols)?;
+        shared.instruments = instruments.clone();
+        shared.limits = Mutex::new(Limits::new(&info.rate_limits));
+        let shared = Arc::new(shared);
+
+        let (stop, stopped) = watch::channel(false);
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let mut tasks = vec![
+            tokio::spawn(streams::run(Arc::clone(&shared), inbox, stopped.clone())),
+            tokio::spawn(keep_clock(Arc::clone(&shared), stopped.clone())),
+        ];
+        if let Some(credentials) = shared.config.credentials.clone() {
+            let (up, mut is_up) =
+                watch::channel(user_data::Status::Trying("no attempt yet".to_owned()));
+            tasks.push(tokio::spawn(user_data::run(
+                Arc::clone(&shared),
+                credentials,
+                up,
+                stopped,
+            )));
+            let started = tokio::time::timeout(
+                START_WITHIN,
+                is_up.wait_for(|status| *status == user_data::Status::Up),
+            )
+            .await
+            .is_ok_and(|up| up.is_ok());
+            if !started {
+                stop.send_replace(true);
+                let last = match &*is_up.borrow() {
+                    user_data::Status::Trying(why) => why.clone(),
+                    user_data::Status::Up => String::new(),
+                };
+                return Err(ClientError::NoUserStream { last });
+            }
+        }
+        let client = Client {
+            shared,
+            commands,
+            stop: Arc::new(stop),
+            tasks: Arc::new(Mutex::new(tasks)),
+        };
+        Ok((client, instruments))
+    }
+
+    /// The venue's time, as well as it is known.
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// Stream messages so far.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            received: self.shared.received.load(Ordering::Relaxed),
+            unparsed: self.shared.unparsed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The venue's limits: name, used, allowed.
+    pub fn usage(&self) -> Vec<(String, u64, u64)> {
+        lock(&self.shared.limits).usage(self.shared.now())
+    }
+
+    fn stream(&self, instrument: InstrumentId, stream: StreamKind) -> Option<String> {
+        let symbol = &self
+            .shared
+            .instruments
+            .iter()
+            .find(|known| known.id == instrument)?
+            .symbol;
+        let name = stream_name(symbol, stream);
+        if name.is_none() {
+            self.shared
+                .notice(format!("the venue has no stream {stream:?} of {symbol}"));
+        }
+        name
+    }
+
+    /// Begins a market stream.
+    pub fn subscribe(&self, instrument: InstrumentId, stream: StreamKind) {
+        if let Some(name) = self.stream(instrument, stream) {
+            // The task ends only with the client.
+            drop(self.commands.send(StreamCommand::Begin {
+                name,
+                snapshot_of: (stream == StreamKind::Depth).then_some(instrument),
+            }));
+        }
+    }
+
+    /// Ends a market stream.
+    pub fn unsubscribe(&self, instrument: InstrumentId, stream: StreamKind) {
+        if let Some(name) = self.stream(instrument, stream) {
+            drop(self.commands.send(StreamCommand::End { name }));
+        }
+    }
+
+    async fn command(
+        &self,
+        kind: CommandKind,
+        id: &ClientOrderId,
+        request: &Request,
+    ) -> VenueEvent {
+        let outcome = match self.shared.send(request, true).await {
+            Ok((status, body)) => {
+                if answer::error_code(&body) == Some(answer::BAD_TIMESTAMP) {
+                    self.shared.mend_clock();
+                }
+                answer::outcome(status, &body)
+            }
+            Err(SendError::Limited { .. }) => CommandOutcome::Rejected(OrderReason::RateLimit),
+            Err(SendError::NotSent(_) | SendError::NoCredentials) => {
+                CommandOutcome::Rejected(OrderReason::Other)
+            }
+            Err(SendError::Lost(why)) => {
+                self.shared.notice(format!(
+                    "{kind:?} {}: no answer ({why}); asking the venue",
+                    id.0
+                ));
+                CommandOutcome::Unknown
+            }
+        };
+        VenueEvent::Answer {
+            client_order_id: id.clone(),
+            kind,
+            outcome,
+        }
+    }
+
+    /// Places an order, once.
+    pub async fn place(&self, order: &VenueOrder) -> VenueEvent {
+        self.command(
+            CommandKind::Place,
+            &order.client_order_id,
+            &request::place(order),
+        )
+        .await
+    }
+
+    /// Cancels an order.
+    pub async fn cancel(&self, symbol: &str, id: &ClientOrderId) -> VenueEvent {
+        self.command(CommandKind::Cancel, id, &request::cancel(symbol, id))
+            .await
+    }
+
+    /// Makes an order smaller.
+    pub async fn amend(&self, symbol: &str, id: &ClientOrderId, quantity: Decimal) -> VenueEvent {
+        self.command(
+            CommandKind::Amend,
+            id,
+            &request::amend(symbol, id, quantity),
+        )
+        .await
+    }
+
+    /// Asks for one order; `None` if there was no clear answer.
+    pub async fn query(&self, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
+        let (status, body) = self
+            .shared
+            .send(&request::query(symbol, id), true)
+            .await
+            .ok()?;
+        answer::query(id, status, &body)
+    }
+
+    /// Asks for the fills of one order.
+    ///
+    /// # Errors
+    /// The venue can't be reached or refuses.
+    pub async fn trades(
+        &self,
+        symbol: &str,
+        venue_order_id: u64,
+    ) -> Result<Vec<VenueFill>, ClientError> {
+        let body = self
+            .shared
+            .read(
+                "fills of an order",
+                &request::my_trades(symbol, venue_order_id),
+                true,
+            )
+            .await?;
+        Ok(answer::trades(&body)?)
+    }
+
+    /// Balances of the account.
+    ///
+    /// # Errors
+    /// The venue can't be reached or refuses.
+    pub async fn account(&self) -> Result<Vec<Balance>, ClientError> {
+        let body = self
+            .shared
+            .read("the account", &request::account(), true)
+            .await?;
+        Ok(answer::account(&body)?)
+    }
+
+    /// Klines of the past.
+    ///
+    /// # Errors
+    /// The venue can't be reached, refuses, or has no such interval.
+    pub async fn klines(
+        &self,
+        instrument: &Instrument,
+        interval: u32,
+        start: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<Kline>, ClientError> {
+        let request = request::klines(&instrument.symbol, interval, start, limit)
+            .ok_or(ClientError::NoInterval(interval))?;
+        let body = self.shared.read("klines", &request, false).await?;
+        Ok(answer::klines(instrument, interval, self.now(), &body)?)
+    }
+
+    /// Closes the sockets.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        let tasks = std::mem::take(&mut *lock(&self.tasks));
+        for task in tasks {
+            if let Err(error) = tokio::time::timeout(CLOSE_WITHIN, task).await {
+                tracing::debug!(%error, "a socket did not close in time");
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// The venue found our timestamp wrong: estimate again, soon.
+    fn mend_clock(self: &Arc<Self>) {
+        self.notice("the venue finds our clock wrong; estimating its time again".to_owned());
+        lock(&self.clock).restart();
+        let shared = Arc::clone(self);
+        drop(tokio::spawn(async move {
+            for _ in 0..CLOCK_SAMPLES {
+                if let Err(error) = shared.sample_clock().await {
+                    shared.notice(format!("the venue's time can't be read: {error}"));
+                }
+            }
+        }));
+    }
+}
+
+async fn keep_clock(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+    let mut interval = tokio::time::interval(CLOCK_EVERY);
+    interval.tick().await;
+    loop {
+        tokio::select! {
+            () = closed(&mut stopped) => return,
+            _ = interval.tick() => {
+                lock(&shared.clock).restart();
+                if let Err(error) = shared.sample_clock().await {
+                    tracing::warn!(%error, "the venue's time can't be read");
+                }
+            }
+        }
+    }
+}
+
+/// How long a wait for limits is, in words.
+pub(crate) fn seconds(wait: Micros) -> String {
+    format!("{}.{} s", wait.0 / 1_000_000, wait.0 % 1_000_000 / 100_000)
+}
+
+/// Waits for the client's end. A dropped client ends its tasks, too.
+async fn closed(stopped: &mut watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stop| *stop).await);
+}
