@@ -11,8 +11,7 @@ use common::{assert_healthy, folder_with, plugin, plugins, run, summary, top};
 fn bad_plugin_files_are_refused_one_by_one() {
     let dir = folder_with(&["ema-cross"]);
     let good = std::fs::read(plugins().join("ema-cross.wasm")).expect("a kept build");
-    let put =
-        |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("a file");
+    let put = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("a file");
     put("empty.wasm", b"");
     put("truncated.wasm", &good[..good.len() / 2]);
     put("text.wasm", b"this is no module\n");
@@ -22,37 +21,18 @@ fn bad_plugin_files_are_refused_one_by_one() {
     put("notes.txt", b"not looked at");
     for args in [&["--speed", "max", "--for", "5s"][..], &["--for", "6s"][..]] {
         let summary = summary(dir.path(), &[args, &["--json", "--plugins", "."]].concat());
-        assert!(
-            plugin(&summary, "ema-cross")["events"]
-                .as_u64()
-                .expect("events")
-                > 0,
-            "{summary:#}"
-        );
+        assert!(plugin(&summary, "ema-cross")["events"].as_u64().expect("events") > 0, "{summary:#}");
         assert_healthy(&summary);
         let refused = summary["refused"].as_array().expect("refused");
-        let mut names: Vec<_> = refused
-            .iter()
-            .map(|refused| refused["file"].as_str().expect("a name"))
-            .collect();
+        let mut names: Vec<_> = refused.iter().map(|refused| refused["file"].as_str().expect("a name")).collect();
         names.sort_unstable();
         assert_eq!(
             names,
-            [
-                "bare.wasm",
-                "empty.wasm",
-                "future.wasm",
-                "picture.wasm",
-                "text.wasm",
-                "truncated.wasm"
-            ],
+            ["bare.wasm", "empty.wasm", "future.wasm", "picture.wasm", "text.wasm", "truncated.wasm"],
             "{summary:#}"
         );
         for refused in refused {
-            assert!(
-                refused["reason"].as_str().expect("a reason").len() > 20,
-                "{refused}"
-            );
+            assert!(refused["reason"].as_str().expect("a reason").len() > 20, "{refused}");
         }
     }
 }
@@ -61,37 +41,22 @@ fn bad_plugin_files_are_refused_one_by_one() {
 fn an_unreadable_folder_is_named() {
     let dir = tempfile::tempdir().expect("a folder");
     for args in [&["--speed", "max"][..], &["--for", "1s"][..]] {
-        let output = run(
-            dir.path(),
-            &[args, &["--plugins", "no-such-folder"]].concat(),
-        );
+        let output = run(dir.path(), &[args, &["--plugins", "no-such-folder"]].concat());
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{text}");
-        assert!(
-            text.contains("no-such-folder") && text.contains("--plugins"),
-            "{text}"
-        );
+        assert!(text.contains("no-such-folder") && text.contains("--plugins"), "{text}");
     }
 }
 
 #[test]
 fn every_mistake_of_the_configuration_is_told_at_once() {
     let dir = folder_with(&["ema-cross"]);
-    std::fs::write(
-        dir.path().join("ringfence.toml"),
-        "[venue]\nsymbol = []\n[sim]\nseed = \"x\"\n[plugin]\n",
-    )
-    .expect("a file");
+    std::fs::write(dir.path().join("ringfence.toml"), "[venue]\nsymbol = []\n[sim]\nseed = \"x\"\n[plugin]\n")
+        .expect("a file");
     let output = run(dir.path(), &["--plugins", "."]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
-    for part in [
-        "ringfence.toml:2: ",
-        "`symbols`",
-        "ringfence.toml:4: ",
-        "ringfence.toml:5: ",
-        "`plugins`",
-    ] {
+    for part in ["ringfence.toml:2: ", "`symbols`", "ringfence.toml:4: ", "ringfence.toml:5: ", "`plugins`"] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }
@@ -99,69 +64,31 @@ fn every_mistake_of_the_configuration_is_told_at_once() {
 #[test]
 fn unknown_symbols_are_named() {
     let dir = folder_with(&["ema-cross"]);
-    std::fs::write(
-        dir.path().join("a.toml"),
-        "[venue]\nsymbols = [\"NOSUCHUSDT\"]\n",
-    )
-    .expect("a file");
+    std::fs::write(dir.path().join("a.toml"), "[venue]\nsymbols = [\"NOSUCHUSDT\"]\n").expect("a file");
     for args in [&["--speed", "max"][..], &["--for", "1s"][..]] {
-        let output = run(
-            dir.path(),
-            &[args, &["--plugins", ".", "--config", "a.toml"]].concat(),
-        );
+        let output = run(dir.path(), &[args, &["--plugins", ".", "--config", "a.toml"]].concat());
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("NOSUCHUSDT"), "{text}");
     }
     // A plugin that wishes for what isn't there is refused, the others go on.
     let dir = folder_with(&["ema-cross", "rsi-reversion"]);
-    std::fs::write(
-        dir.path().join("b.toml"),
-        "[venue]\nsymbols = [\"BTCUSDT\"]\n",
-    )
-    .expect("a file");
-    let summary = summary(
-        dir.path(),
-        &[
-            "--speed",
-            "max",
-            "--for",
-            "5s",
-            "--json",
-            "--plugins",
-            ".",
-            "--config",
-            "b.toml",
-        ],
-    );
+    std::fs::write(dir.path().join("b.toml"), "[venue]\nsymbols = [\"BTCUSDT\"]\n").expect("a file");
+    let summary =
+        summary(dir.path(), &["--speed", "max", "--for", "5s", "--json", "--plugins", ".", "--config", "b.toml"]);
     assert_healthy(&summary);
     assert_eq!(summary["refused"][0]["file"], "rsi-reversion.wasm");
-    assert!(
-        summary["refused"][0]["reason"]
-            .as_str()
-            .expect("a reason")
-            .contains("ETHUSDT"),
-        "{summary:#}"
-    );
+    assert!(summary["refused"][0]["reason"].as_str().expect("a reason").contains("ETHUSDT"), "{summary:#}");
 }
 
 #[test]
 fn wrong_parameters_are_named() {
     let dir = folder_with(&["ema-cross", "market-maker"]);
-    std::fs::write(
-        dir.path().join("ringfence.toml"),
-        "[plugins.ema-cross.parameters]\nfats = 5\nfast = \"x\"\n",
-    )
-    .expect("a file");
-    let summary = summary(
-        dir.path(),
-        &["--speed", "max", "--for", "5s", "--json", "--plugins", "."],
-    );
+    std::fs::write(dir.path().join("ringfence.toml"), "[plugins.ema-cross.parameters]\nfats = 5\nfast = \"x\"\n")
+        .expect("a file");
+    let summary = summary(dir.path(), &["--speed", "max", "--for", "5s", "--json", "--plugins", "."]);
     let reason = summary["refused"][0]["reason"].as_str().expect("a reason");
-    assert!(
-        reason.contains("`fats`") && reason.contains("`fast`"),
-        "{reason}"
-    );
+    assert!(reason.contains("`fats`") && reason.contains("`fast`"), "{reason}");
     plugin(&summary, "market-maker");
 }
 
@@ -171,22 +98,12 @@ fn broken_lines_of_a_recording_are_counted() {
     let dir = folder_with(&["ema-cross"]);
     let cut = top().join("tests/fixtures/recordings/spot_btcusdt_cut.gz");
     let mut text = Vec::new();
-    let unpacked = std::process::Command::new("gzip")
-        .arg("-dc")
-        .arg(&cut)
-        .output()
-        .expect("gzip");
+    let unpacked = std::process::Command::new("gzip").arg("-dc").arg(&cut).output().expect("gzip");
     assert!(unpacked.status.success());
-    let lines: Vec<&[u8]> = unpacked
-        .stdout
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&[u8]> = unpacked.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     for (index, line) in lines.iter().enumerate() {
         if index == 10 {
-            text.extend_from_slice(
-                b"1723161254036059768 {\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\n",
-            );
+            text.extend_from_slice(b"1723161254036059768 {\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\n");
         }
         if index == 20 {
             text.extend_from_slice(b"no time at all\n");
@@ -195,36 +112,13 @@ fn broken_lines_of_a_recording_are_counted() {
         text.push(b'\n');
     }
     let file = dir.path().join("broken.txt");
-    std::fs::File::create(&file)
-        .and_then(|mut file| file.write_all(&text))
-        .expect("a file");
-    let summary = summary(
-        dir.path(),
-        &[
-            "--replay",
-            "broken.txt",
-            "--speed",
-            "max",
-            "--json",
-            "--plugins",
-            ".",
-        ],
-    );
+    std::fs::File::create(&file).and_then(|mut file| file.write_all(&text)).expect("a file");
+    let summary = summary(dir.path(), &["--replay", "broken.txt", "--speed", "max", "--json", "--plugins", "."]);
     assert_eq!(summary["messages"]["unparsed"], 2, "{summary:#}");
-    assert_eq!(
-        summary["messages"]["received"],
-        lines.len() + 2,
-        "{summary:#}"
-    );
+    assert_eq!(summary["messages"]["received"], lines.len() + 2, "{summary:#}");
     let problems = summary["problems"].to_string();
-    assert!(
-        problems.contains("line 11") && problems.contains("line 22"),
-        "{problems}"
-    );
-    let output = run(
-        dir.path(),
-        &["--replay", "none.gz", "--speed", "max", "--plugins", "."],
-    );
+    assert!(problems.contains("line 11") && problems.contains("line 22"), "{problems}");
+    let output = run(dir.path(), &["--replay", "none.gz", "--speed", "max", "--plugins", "."]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("none.gz"));
 }

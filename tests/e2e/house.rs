@@ -52,21 +52,11 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 
 fn metadata() -> serde_json::Value {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-            "--offline",
-        ])
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
 }
 
@@ -92,19 +82,12 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn rooms_use_only_what_stands_below_them() {
-    let allowed: BTreeMap<_, BTreeSet<_>> = ARROWS
-        .iter()
-        .map(|(room, uses)| (*room, uses.iter().copied().collect()))
-        .collect();
+    let allowed: BTreeMap<_, BTreeSet<_>> =
+        ARROWS.iter().map(|(room, uses)| (*room, uses.iter().copied().collect())).collect();
     for (package, uses) in dependencies() {
-        let allowed = allowed
-            .get(package.as_str())
-            .unwrap_or_else(|| panic!("{package} has no place in the house"));
-        let own: BTreeSet<&str> = uses
-            .iter()
-            .map(String::as_str)
-            .filter(|name| ARROWS.iter().any(|(room, _)| room == name))
-            .collect();
+        let allowed = allowed.get(package.as_str()).unwrap_or_else(|| panic!("{package} has no place in the house"));
+        let own: BTreeSet<&str> =
+            uses.iter().map(String::as_str).filter(|name| ARROWS.iter().any(|(room, _)| room == name)).collect();
         let extra: Vec<_> = own.difference(allowed).collect();
         assert!(extra.is_empty(), "{package} must not use {extra:?}");
     }

@@ -22,11 +22,7 @@ impl Running {
             .spawn()
             .expect("ringfence starts");
         let stderr = BufReader::new(child.stderr.take().expect("stderr"));
-        Running {
-            child,
-            stderr,
-            log: String::new(),
-        }
+        Running { child, stderr, log: String::new() }
     }
 
     /// Waits for a line with these words; says how long it took.
@@ -44,18 +40,11 @@ impl Running {
     }
 
     fn end(mut self) -> serde_json::Value {
-        let killed = std::process::Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status()
-            .expect("kill");
+        let killed =
+            std::process::Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
         assert!(killed.success());
         let mut out = String::new();
-        self.child
-            .stdout
-            .take()
-            .expect("stdout")
-            .read_to_string(&mut out)
-            .expect("output");
+        self.child.stdout.take().expect("stdout").read_to_string(&mut out).expect("output");
         drop(self.stderr);
         assert!(self.child.wait().expect("an end").success(), "{}", self.log);
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}\n{}", self.log))
@@ -89,31 +78,16 @@ fn files_change_while_strategies_trade() {
     running.wait_for("ema-cross: reloaded, generation 3");
 
     // A new one appears, another goes.
-    std::fs::copy(
-        plugins().join("rsi-reversion.wasm"),
-        dir.path().join("rsi-reversion.wasm"),
-    )
-    .expect("a copy");
+    std::fs::copy(plugins().join("rsi-reversion.wasm"), dir.path().join("rsi-reversion.wasm")).expect("a copy");
     running.wait_for("rsi-reversion: loaded, generation 1");
     std::fs::remove_file(dir.path().join("market-maker.wasm")).expect("a removal");
     running.wait_for("market-maker: removed");
 
     let summary = running.end();
-    assert_eq!(
-        plugin(&summary, "ema-cross")["generation"],
-        3,
-        "{summary:#}"
-    );
-    assert_eq!(
-        plugin(&summary, "market-maker")["state"],
-        "removed",
-        "{summary:#}"
-    );
+    assert_eq!(plugin(&summary, "ema-cross")["generation"], 3, "{summary:#}");
+    assert_eq!(plugin(&summary, "market-maker")["state"], "removed", "{summary:#}");
     assert_eq!(summary["refused"], serde_json::json!([]), "{summary:#}");
     let mut rest = summary;
-    rest["plugins"]
-        .as_array_mut()
-        .expect("plugins")
-        .retain(|plugin| plugin["state"] != "removed");
+    rest["plugins"].as_array_mut().expect("plugins").retain(|plugin| plugin["state"] != "removed");
     assert_healthy(&rest);
 }

@@ -11,25 +11,13 @@ const KEPT: [&str; 3] = ["ema-cross", "market-maker", "rsi-reversion"];
 fn every_strategy_fills_and_the_ledgers_agree() {
     let dir = tempfile::tempdir().expect("a folder");
     let plugins = plugins();
-    let summary = summary(
-        dir.path(),
-        &[
-            "--for",
-            "20s",
-            "--json",
-            "--plugins",
-            &plugins.display().to_string(),
-        ],
-    );
+    let summary = summary(dir.path(), &["--for", "20s", "--json", "--plugins", &plugins.display().to_string()]);
     let mut expected = KEPT.to_vec();
     if std::env::var_os("CI").is_some() || plugins.join("breakout.wasm").exists() {
         expected.push("breakout");
     }
     for name in expected {
-        assert!(
-            plugin(&summary, name)["fills"].as_u64().expect("fills") > 0,
-            "{name}: {summary:#}"
-        );
+        assert!(plugin(&summary, name)["fills"].as_u64().expect("fills") > 0, "{name}: {summary:#}");
     }
     assert_eq!(summary["mode"], "sim");
     assert_eq!(summary["venue"], "sim");
@@ -41,42 +29,17 @@ fn every_strategy_fills_and_the_ledgers_agree() {
 fn two_runs_of_a_generated_market_are_equal() {
     let dir = common::folder_with(&KEPT);
     let folder = dir.path().display().to_string();
-    let once = || {
-        without_timing(summary(
-            dir.path(),
-            &[
-                "--speed",
-                "max",
-                "--for",
-                "60s",
-                "--json",
-                "--plugins",
-                &folder,
-            ],
-        ))
-    };
+    let once =
+        || without_timing(summary(dir.path(), &["--speed", "max", "--for", "60s", "--json", "--plugins", &folder]));
     let first = once();
     assert_healthy(&first);
     for name in KEPT {
-        assert!(
-            plugin(&first, name)["fills"].as_u64().expect("fills") > 0,
-            "{name}: {first:#}"
-        );
+        assert!(plugin(&first, name)["fills"].as_u64().expect("fills") > 0, "{name}: {first:#}");
     }
     assert_eq!(first, once());
     let other = without_timing(summary(
         dir.path(),
-        &[
-            "--speed",
-            "max",
-            "--for",
-            "60s",
-            "--seed",
-            "2",
-            "--json",
-            "--plugins",
-            &folder,
-        ],
+        &["--speed", "max", "--for", "60s", "--seed", "2", "--json", "--plugins", &folder],
     ));
     assert_ne!(first["plugins"], other["plugins"], "the seed must matter");
 }
@@ -85,35 +48,15 @@ fn two_runs_of_a_generated_market_are_equal() {
 #[test]
 fn two_replays_of_a_recording_are_equal() {
     let dir = common::folder_with(&["ema-cross", "market-maker"]);
-    let recording = top()
-        .join("tests/fixtures/recordings/spot_btcusdt_cut.gz")
-        .display()
-        .to_string();
+    let recording = top().join("tests/fixtures/recordings/spot_btcusdt_cut.gz").display().to_string();
     let folder = dir.path().display().to_string();
     let once = || {
-        without_timing(summary(
-            dir.path(),
-            &[
-                "--replay",
-                &recording,
-                "--speed",
-                "max",
-                "--json",
-                "--plugins",
-                &folder,
-            ],
-        ))
+        without_timing(summary(dir.path(), &["--replay", &recording, "--speed", "max", "--json", "--plugins", &folder]))
     };
     let first = once();
     assert_healthy(&first);
     assert_eq!(first["mode"], "replay");
-    assert!(
-        plugin(&first, "ema-cross")["events"]
-            .as_u64()
-            .expect("events")
-            > 0,
-        "{first:#}"
-    );
+    assert!(plugin(&first, "ema-cross")["events"].as_u64().expect("events") > 0, "{first:#}");
     assert_eq!(first, once());
 }
 
@@ -126,22 +69,11 @@ fn whole_recordings_replay_without_an_unreadable_message() {
     };
     let dir = common::folder_with(&["ema-cross", "market-maker"]);
     let plugins = dir.path().display().to_string();
-    let recording = std::path::Path::new(&folder)
-        .join("spot_btcusdt_20240808.gz")
-        .display()
-        .to_string();
+    let recording = std::path::Path::new(&folder).join("spot_btcusdt_20240808.gz").display().to_string();
     let once = || {
         without_timing(summary(
             dir.path(),
-            &[
-                "--replay",
-                &recording,
-                "--speed",
-                "max",
-                "--json",
-                "--plugins",
-                &plugins,
-            ],
+            &["--replay", &recording, "--speed", "max", "--json", "--plugins", &plugins],
         ))
     };
     let first = once();
@@ -168,38 +100,21 @@ fn the_end_signal_closes_cleanly() {
         assert_ne!(stderr.read_line(&mut line).expect("a line"), 0, "{seen}");
         seen.push_str(&line);
     }
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .expect("kill");
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(killed.success());
     let mut out = String::new();
-    child
-        .stdout
-        .take()
-        .expect("stdout")
-        .read_to_string(&mut out)
-        .expect("output");
+    child.stdout.take().expect("stdout").read_to_string(&mut out).expect("output");
     drop(stderr);
     assert!(child.wait().expect("an end").success(), "{seen}");
     let summary: serde_json::Value = serde_json::from_str(&out).expect("a summary");
-    assert!(
-        plugin(&summary, "market-maker")["orders"]
-            .as_u64()
-            .expect("orders")
-            > 0,
-        "{summary:#}"
-    );
+    assert!(plugin(&summary, "market-maker")["orders"].as_u64().expect("orders") > 0, "{summary:#}");
     assert_healthy(&summary);
 }
 
 #[test]
 fn people_get_a_table() {
     let dir = common::folder_with(&["ema-cross"]);
-    let output = run(
-        dir.path(),
-        &["--speed", "max", "--for", "5s", "--plugins", "."],
-    );
+    let output = run(dir.path(), &["--speed", "max", "--for", "5s", "--plugins", "."]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success());
     for part in ["ema-cross", "agree to the last digit", "account"] {

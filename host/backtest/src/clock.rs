@@ -26,8 +26,7 @@ impl VirtualClock {
         if let Some(sent) = sent {
             self.lead = self.lead.max(sent.0.saturating_sub(received.0));
         }
-        self.now
-            .max(Timestamp(received.0.saturating_add(self.lead)))
+        self.now.max(Timestamp(received.0.saturating_add(self.lead)))
     }
 
     /// Moves forward to `time`, or stays.

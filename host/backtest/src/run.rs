@@ -12,11 +12,11 @@ use ringfence_exchange::recording::{Recording, RecordingError, symbol_of};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, ExchangeError, SymbolConfig};
 use ringfence_model::strategy::{Mode, StopReason, Value};
 use ringfence_model::venue::{MarketData, VenueEvent};
-use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, Timestamp};
+use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
 use ringfence_sandbox::{Plugin, Refusal, Sandbox, Seat, SeatConfig, SeatReport};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::ExchangeInfo;
-use ringfence_wire::stream::{StreamParser, combined};
+use ringfence_wire::stream::{StreamParser, combined, stream_name};
 
 use crate::clock::VirtualClock;
 use crate::venue::Venue;
@@ -65,9 +65,7 @@ pub struct RunConfig {
 pub enum BacktestError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
-    #[error(
-        "the simulated exchange knows no symbol {symbol}; it knows BTCUSDT and ETHUSDT, among others"
-    )]
+    #[error("the simulated exchange knows no symbol {symbol}; it knows BTCUSDT and ETHUSDT, among others")]
     UnknownSymbol { symbol: String },
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
@@ -140,9 +138,7 @@ impl Run {
         let known = symbols
             .iter()
             .map(|symbol| {
-                SymbolConfig::known(symbol).ok_or_else(|| BacktestError::UnknownSymbol {
-                    symbol: symbol.clone(),
-                })
+                SymbolConfig::known(symbol).ok_or_else(|| BacktestError::UnknownSymbol { symbol: symbol.clone() })
             })
             .collect::<Result<Vec<_>, _>>()?;
         let account = AccountConfig {
@@ -158,8 +154,7 @@ impl Run {
             start: config.start,
             ..ExchangeConfig::default()
         })?;
-        let info: ExchangeInfo =
-            ringfence_wire::rest::read(exchange.instruments_json().as_bytes())?;
+        let info: ExchangeInfo = ringfence_wire::rest::read(exchange.instruments_json().as_bytes())?;
         let instruments = info.instruments(&symbols)?;
         let mut parser = StreamParser::new(&instruments);
         if matches!(config.source, Source::Recording(_)) {
@@ -211,18 +206,13 @@ impl Run {
         let (_, desk) = self.engine.open_seat(config, sink)?;
         let seat = SeatConfig {
             name: name.clone(),
-            mode: if matches!(self.config.source, Source::Recording(_)) {
-                Mode::Replay
-            } else {
-                Mode::Backtest
-            },
+            mode: if matches!(self.config.source, Source::Recording(_)) { Mode::Replay } else { Mode::Backtest },
             seed: self.config.seed,
             lookahead: self.config.latency,
             queue: usize::MAX,
         };
         let mut seat = Seat::new(Arc::clone(&self.sandbox), seat, Box::new(desk));
-        seat.start(self.config.start, plugin, parameters)
-            .map_err(|refusal| BacktestError::Plugin { name, refusal })?;
+        seat.start(self.config.start, plugin, parameters).map_err(|refusal| BacktestError::Plugin { name, refusal })?;
         self.seats.push(seat);
         Ok(())
     }
@@ -243,9 +233,7 @@ impl Run {
         }
         self.settle()?;
         let mut steps = 0usize;
-        while !(self.in_flight.is_empty() && self.engine.open_orders() == 0)
-            && steps < CLOSING_STEPS
-        {
+        while !(self.in_flight.is_empty() && self.engine.open_orders() == 0) && steps < CLOSING_STEPS {
             self.advance(self.clock.now().plus(self.config.latency))?;
             steps = steps.saturating_add(1);
         }
@@ -266,11 +254,7 @@ impl Run {
         })
     }
 
-    fn play_recording(
-        &mut self,
-        path: &Path,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Timestamp, BacktestError> {
+    fn play_recording(&mut self, path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Timestamp, BacktestError> {
         let mut first = None;
         for line in Recording::open(path)? {
             self.received = self.received.saturating_add(1);
@@ -288,11 +272,7 @@ impl Run {
                         self.begin(now);
                         first = Some(now);
                     }
-                    if self
-                        .config
-                        .length
-                        .is_some_and(|length| first.is_some_and(|first| now.since(first) > length))
-                    {
+                    if self.config.length.is_some_and(|length| first.is_some_and(|first| now.since(first) > length)) {
                         self.received = self.received.saturating_sub(1);
                         break;
                     }
@@ -300,15 +280,10 @@ impl Run {
                     self.venue.exchange.play(now, &data);
                     self.market(data)?;
                 }
-                Err(error) => {
-                    self.problem(format!("{}: line {}: {error}", path.display(), line.number))
-                }
+                Err(error) => self.problem(format!("{}: line {}: {error}", path.display(), line.number)),
             }
             if self.received.is_multiple_of(4_096) {
-                progress(Progress {
-                    received: self.received,
-                    now: self.clock.now(),
-                });
+                progress(Progress { received: self.received, now: self.clock.now() });
             }
         }
         Ok(first.unwrap_or_default())
@@ -328,20 +303,14 @@ impl Run {
             self.venue.exchange.advance(now);
             for message in self.venue.exchange.drain_streams() {
                 self.received = self.received.saturating_add(1);
-                match self
-                    .parser
-                    .parse(combined(&message.stream, &message.data).as_bytes())
-                {
+                match self.parser.parse(combined(&message.stream, &message.data).as_bytes()) {
                     Ok(data) => self.market(data)?,
                     Err(error) => self.problem(format!("message {}: {error}", self.received)),
                 }
             }
             self.settle()?;
             if self.received.is_multiple_of(512) {
-                progress(Progress {
-                    received: self.received,
-                    now,
-                });
+                progress(Progress { received: self.received, now });
             }
         }
         Ok(first)
@@ -364,8 +333,7 @@ impl Run {
     fn market(&mut self, data: MarketData) -> Result<(), BacktestError> {
         let now = self.clock.now();
         self.user_events()?;
-        self.engine
-            .venue(now, VenueEvent::Market(data), &mut self.out);
+        self.engine.venue(now, VenueEvent::Market(data), &mut self.out);
         self.settle()
     }
 
@@ -374,10 +342,7 @@ impl Run {
         loop {
             let flight = self.in_flight.front().map(|(due, _)| *due);
             let timer = self.seats.iter().filter_map(Seat::next_timer).min();
-            let next = [flight, timer, Some(self.next_beat)]
-                .into_iter()
-                .flatten()
-                .min();
+            let next = [flight, timer, Some(self.next_beat)].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= until) else {
                 break;
             };
@@ -405,52 +370,23 @@ impl Run {
         let now = self.clock.now();
         let answer = match output {
             Output::Place(approved) => Some(self.venue.place(now, approved.order())),
-            Output::Cancel {
-                symbol,
-                client_order_id,
-            } => Some(self.venue.cancel(now, &symbol, &client_order_id)),
-            Output::Amend {
-                symbol,
-                client_order_id,
-                quantity,
-            } => Some(self.venue.amend(now, &symbol, &client_order_id, quantity)),
-            Output::Query {
-                symbol,
-                client_order_id,
-            } => self.venue.query(now, &symbol, &client_order_id),
-            Output::Trades {
-                symbol,
-                client_order_id,
-                venue_order_id,
-            } => {
+            Output::Cancel { symbol, client_order_id } => Some(self.venue.cancel(now, &symbol, &client_order_id)),
+            Output::Amend { symbol, client_order_id, quantity } => {
+                Some(self.venue.amend(now, &symbol, &client_order_id, quantity))
+            }
+            Output::Query { symbol, client_order_id } => self.venue.query(now, &symbol, &client_order_id),
+            Output::Trades { symbol, client_order_id, venue_order_id } => {
                 let fills = self.venue.trades(now, &symbol, venue_order_id)?;
-                self.engine
-                    .trades(now, &client_order_id, &fills, &mut self.out);
+                self.engine.trades(now, &client_order_id, &fills, &mut self.out);
                 None
             }
-            Output::History {
-                seat,
-                request,
-                instrument,
-                interval,
-                start,
-                limit,
-            } => {
+            Output::History { seat, request, instrument, interval, start, limit } => {
                 let klines = usize::try_from(instrument.0)
                     .ok()
                     .and_then(|index| self.instruments.get(index))
-                    .and_then(|instrument| {
-                        self.venue.klines(now, instrument, interval, start, limit)
-                    });
+                    .and_then(|instrument| self.venue.klines(now, instrument, interval, start, limit));
                 let complete = klines.is_some();
-                self.engine.history(
-                    now,
-                    seat,
-                    request,
-                    klines.unwrap_or_default(),
-                    complete,
-                    &mut self.out,
-                );
+                self.engine.history(now, seat, request, klines.unwrap_or_default(), complete, &mut self.out);
                 None
             }
             Output::Deliver { .. }
@@ -485,25 +421,16 @@ impl Run {
             for output in std::mem::take(&mut self.out) {
                 match output {
                     Output::Deliver { seat, ts, body } => {
-                        if let Some(seat) = usize::try_from(seat.0)
-                            .ok()
-                            .and_then(|index| self.seats.get_mut(index))
-                        {
+                        if let Some(seat) = usize::try_from(seat.0).ok().and_then(|index| self.seats.get_mut(index)) {
                             seat.push(ts, body);
                         }
                     }
-                    Output::Subscribe { instrument, stream } => {
-                        self.follow(instrument, stream, true)
-                    }
-                    Output::Unsubscribe { instrument, stream } => {
-                        self.follow(instrument, stream, false)
-                    }
+                    Output::Subscribe { instrument, stream } => self.follow(instrument, stream, true),
+                    Output::Unsubscribe { instrument, stream } => self.follow(instrument, stream, false),
                     Output::Unattributed { what } => {
                         tracing::warn!(what, "the venue told of an order that no plugin owns")
                     }
-                    command => self
-                        .in_flight
-                        .push_back((now.plus(self.config.latency), command)),
+                    command => self.in_flight.push_back((now.plus(self.config.latency), command)),
                 }
             }
             let mut moved = false;
@@ -522,12 +449,17 @@ impl Run {
     }
 
     /// A generated market only says what somebody follows; a recording says what it has.
-    fn follow(
-        &mut self,
-        _instrument: InstrumentId,
-        _stream: ringfence_model::StreamKind,
-        _on: bool,
-    ) {
+    fn follow(&mut self, instrument: InstrumentId, stream: StreamKind, on: bool) {
+        if matches!(self.config.source, Source::Recording(_)) {
+            return;
+        }
+        let symbol = usize::try_from(instrument.0).ok().and_then(|index| self.instruments.get(index));
+        let Some(name) = symbol.and_then(|instrument| stream_name(&instrument.symbol, stream)) else { return };
+        if !on {
+            self.venue.exchange.unlisten(&name);
+        } else if !self.venue.exchange.listen(&name) {
+            tracing::warn!(name, "the simulated exchange has no such stream");
+        }
     }
 }
 

@@ -23,18 +23,12 @@ pub struct Venue {
 impl Venue {
     /// Takes the exchange and the keys of the account that trades.
     pub fn new(exchange: Exchange, credentials: Credentials) -> Self {
-        Venue {
-            exchange,
-            credentials,
-        }
+        Venue { exchange, credentials }
     }
 
     fn send(&mut self, now: Timestamp, request: &request::Request, signed: bool) -> HttpResponse {
-        let sent = if signed {
-            request.sign(&self.credentials, now.as_millis(), RECV_WINDOW_MS)
-        } else {
-            request.unsigned()
-        };
+        let sent =
+            if signed { request.sign(&self.credentials, now.as_millis(), RECV_WINDOW_MS) } else { request.unsigned() };
         let http = HttpRequest {
             method: sent.method.as_str(),
             path: sent.path,
@@ -48,49 +42,23 @@ impl Venue {
     /// Places an order.
     pub fn place(&mut self, now: Timestamp, order: &VenueOrder) -> VenueEvent {
         let response = self.send(now, &request::place(order), true);
-        answer::command(
-            CommandKind::Place,
-            &order.client_order_id,
-            response.status,
-            response.body.as_bytes(),
-        )
+        answer::command(CommandKind::Place, &order.client_order_id, response.status, response.body.as_bytes())
     }
 
     /// Cancels an order.
     pub fn cancel(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> VenueEvent {
         let response = self.send(now, &request::cancel(symbol, id), true);
-        answer::command(
-            CommandKind::Cancel,
-            id,
-            response.status,
-            response.body.as_bytes(),
-        )
+        answer::command(CommandKind::Cancel, id, response.status, response.body.as_bytes())
     }
 
     /// Makes an order smaller.
-    pub fn amend(
-        &mut self,
-        now: Timestamp,
-        symbol: &str,
-        id: &ClientOrderId,
-        quantity: Decimal,
-    ) -> VenueEvent {
+    pub fn amend(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId, quantity: Decimal) -> VenueEvent {
         let response = self.send(now, &request::amend(symbol, id, quantity), true);
-        answer::command(
-            CommandKind::Amend,
-            id,
-            response.status,
-            response.body.as_bytes(),
-        )
+        answer::command(CommandKind::Amend, id, response.status, response.body.as_bytes())
     }
 
     /// Asks for one order.
-    pub fn query(
-        &mut self,
-        now: Timestamp,
-        symbol: &str,
-        id: &ClientOrderId,
-    ) -> Option<VenueEvent> {
+    pub fn query(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
         let response = self.send(now, &request::query(symbol, id), true);
         answer::query(id, response.status, response.body.as_bytes())
     }
@@ -99,12 +67,7 @@ impl Venue {
     ///
     /// # Errors
     /// The answer can't be read.
-    pub fn trades(
-        &mut self,
-        now: Timestamp,
-        symbol: &str,
-        order: u64,
-    ) -> Result<Vec<VenueFill>, WireError> {
+    pub fn trades(&mut self, now: Timestamp, symbol: &str, order: u64) -> Result<Vec<VenueFill>, WireError> {
         let response = self.send(now, &request::my_trades(symbol, order), true);
         answer::trades(response.body.as_bytes())
     }

@@ -7,9 +7,7 @@ use ringfence_model::event::{Book, Kline, Level, OrderReason};
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill};
 use ringfence_model::{Balance, Instrument, Timestamp};
 use ringfence_wire::WireError;
-use ringfence_wire::rest::{
-    AccountInfo, DepthSnapshot, ErrorBody, KlineRow, MyTrade, OrderInfo, read,
-};
+use ringfence_wire::rest::{AccountInfo, DepthSnapshot, ErrorBody, KlineRow, MyTrade, OrderInfo, read};
 
 /// The venue's code of an unknown order in a query.
 const NO_SUCH_ORDER: i64 = -2_013;
@@ -27,9 +25,7 @@ fn reason(error: &ErrorBody) -> OrderReason {
     match error.code {
         -1_003 | -1_008 | -1_015 => OrderReason::RateLimit,
         -1_013 | -1_111 => OrderReason::Filter,
-        -2_011 | NO_SUCH_ORDER if says("unknown order") || says("does not exist") => {
-            OrderReason::NotFound
-        }
+        -2_011 | NO_SUCH_ORDER if says("unknown order") || says("does not exist") => OrderReason::NotFound,
         -2_010 | -2_011 if says("insufficient balance") => OrderReason::InsufficientBalance,
         -2_010 if says("immediately match") => OrderReason::WouldMatch,
         -2_010 if says("trigger immediately") => OrderReason::WouldTrigger,
@@ -57,30 +53,19 @@ pub fn outcome(status: u16, body: &[u8]) -> CommandOutcome {
 
 /// The answer to a command on one order.
 pub fn command(kind: CommandKind, id: &ClientOrderId, status: u16, body: &[u8]) -> VenueEvent {
-    VenueEvent::Answer {
-        client_order_id: id.clone(),
-        kind,
-        outcome: outcome(status, body),
-    }
+    VenueEvent::Answer { client_order_id: id.clone(), kind, outcome: outcome(status, body) }
 }
 
 /// The answer to the question for one order; `None` if it says nothing.
 pub fn query(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent> {
     let report = if (200..300).contains(&status) {
-        Some(
-            read::<OrderInfo>(body)
-                .and_then(|order| order.report())
-                .ok()?,
-        )
+        Some(read::<OrderInfo>(body).and_then(|order| order.report()).ok()?)
     } else if (400..500).contains(&status) && error_code(body) == Some(NO_SUCH_ORDER) {
         None
     } else {
         return None;
     };
-    Some(VenueEvent::Queried {
-        client_order_id: id.clone(),
-        report,
-    })
+    Some(VenueEvent::Queried { client_order_id: id.clone(), report })
 }
 
 /// Fills of one order.
@@ -88,10 +73,7 @@ pub fn query(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent>
 /// # Errors
 /// The body is no list of trades.
 pub fn trades(body: &[u8]) -> Result<Vec<VenueFill>, WireError> {
-    Ok(read::<Vec<MyTrade>>(body)?
-        .iter()
-        .map(MyTrade::fill)
-        .collect())
+    Ok(read::<Vec<MyTrade>>(body)?.iter().map(MyTrade::fill).collect())
 }
 
 /// Balances of the account.
@@ -99,27 +81,15 @@ pub fn trades(body: &[u8]) -> Result<Vec<VenueFill>, WireError> {
 /// # Errors
 /// The body is no account.
 pub fn account(body: &[u8]) -> Result<Vec<Balance>, WireError> {
-    Ok(read::<AccountInfo>(body)?
-        .balances
-        .into_iter()
-        .map(Balance::from)
-        .collect())
+    Ok(read::<AccountInfo>(body)?.balances.into_iter().map(Balance::from).collect())
 }
 
 /// Klines of an instrument.
 ///
 /// # Errors
 /// The body is no list of klines.
-pub fn klines(
-    instrument: &Instrument,
-    interval: u32,
-    now: Timestamp,
-    body: &[u8],
-) -> Result<Vec<Kline>, WireError> {
-    Ok(read::<Vec<KlineRow>>(body)?
-        .iter()
-        .map(|row| row.kline(instrument.id, interval, now))
-        .collect())
+pub fn klines(instrument: &Instrument, interval: u32, now: Timestamp, body: &[u8]) -> Result<Vec<Kline>, WireError> {
+    Ok(read::<Vec<KlineRow>>(body)?.iter().map(|row| row.kline(instrument.id, interval, now)).collect())
 }
 
 /// A depth snapshot.
@@ -128,17 +98,8 @@ pub fn klines(
 /// The body is none.
 pub fn depth(instrument: &Instrument, body: &[u8]) -> Result<Book, WireError> {
     let snapshot: DepthSnapshot = read(body)?;
-    let side = |levels: Vec<(
-        ringfence_wire::number::Amount,
-        ringfence_wire::number::Amount,
-    )>| {
-        levels
-            .into_iter()
-            .map(|(price, quantity)| Level {
-                price: price.0,
-                quantity: quantity.0,
-            })
-            .collect()
+    let side = |levels: Vec<(ringfence_wire::number::Amount, ringfence_wire::number::Amount)>| {
+        levels.into_iter().map(|(price, quantity)| Level { price: price.0, quantity: quantity.0 }).collect()
     };
     Ok(Book {
         instrument: instrument.id,
@@ -157,52 +118,22 @@ mod tests {
         let of = |status, body: &str| outcome(status, body.as_bytes());
         let rejected = |reason| CommandOutcome::Rejected(reason);
         assert_eq!(of(200, "{}"), CommandOutcome::Accepted);
-        assert_eq!(
-            of(
-                503,
-                "Unknown error, please check your request or try again later."
-            ),
-            CommandOutcome::Unknown
-        );
+        assert_eq!(of(503, "Unknown error, please check your request or try again later."), CommandOutcome::Unknown);
         assert_eq!(of(504, ""), CommandOutcome::Unknown);
-        assert_eq!(
-            of(
-                400,
-                r#"{"code":-1007,"msg":"Timeout waiting for response"}"#
-            ),
-            CommandOutcome::Unknown
-        );
-        assert_eq!(
-            of(408, r#"{"code":-1006,"msg":"unexpected"}"#),
-            CommandOutcome::Unknown
-        );
-        assert_eq!(
-            of(429, r#"{"code":-1003,"msg":"Too many requests"}"#),
-            rejected(OrderReason::RateLimit)
-        );
+        assert_eq!(of(400, r#"{"code":-1007,"msg":"Timeout waiting for response"}"#), CommandOutcome::Unknown);
+        assert_eq!(of(408, r#"{"code":-1006,"msg":"unexpected"}"#), CommandOutcome::Unknown);
+        assert_eq!(of(429, r#"{"code":-1003,"msg":"Too many requests"}"#), rejected(OrderReason::RateLimit));
         assert_eq!(of(403, "<html>"), rejected(OrderReason::Other));
         for (code, msg, reason) in [
-            (
-                -2010,
-                "Account has insufficient balance for requested action.",
-                OrderReason::InsufficientBalance,
-            ),
-            (
-                -2010,
-                "Order would immediately match and take.",
-                OrderReason::WouldMatch,
-            ),
+            (-2010, "Account has insufficient balance for requested action.", OrderReason::InsufficientBalance),
+            (-2010, "Order would immediately match and take.", OrderReason::WouldMatch),
             (-2010, "Duplicate order sent.", OrderReason::Duplicate),
             (-1013, "Filter failure: LOT_SIZE", OrderReason::Filter),
             (-2011, "Unknown order sent.", OrderReason::NotFound),
             (-1015, "Too many new orders", OrderReason::RateLimit),
             (-9999, "?", OrderReason::Other),
         ] {
-            assert_eq!(
-                of(400, &format!(r#"{{"code":{code},"msg":"{msg}"}}"#)),
-                rejected(reason),
-                "{msg}"
-            );
+            assert_eq!(of(400, &format!(r#"{{"code":{code},"msg":"{msg}"}}"#)), rejected(reason), "{msg}");
         }
     }
 
@@ -210,13 +141,7 @@ mod tests {
     fn not_found_is_an_answer_and_silence_is_not() {
         let id = ClientOrderId("a".into());
         let none = query(&id, 400, br#"{"code":-2013,"msg":"Order does not exist."}"#);
-        assert_eq!(
-            none,
-            Some(VenueEvent::Queried {
-                client_order_id: id.clone(),
-                report: None
-            })
-        );
+        assert_eq!(none, Some(VenueEvent::Queried { client_order_id: id.clone(), report: None }));
         assert_eq!(query(&id, 503, b""), None);
         assert_eq!(query(&id, 429, br#"{"code":-1003,"msg":""}"#), None);
     }

@@ -18,9 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ringfence_model::event::Kline;
 use ringfence_model::event::OrderReason;
-use ringfence_model::venue::{
-    ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill, VenueOrder,
-};
+use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill, VenueOrder};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::{ExchangeInfo, ServerTime, read};
@@ -144,11 +142,7 @@ struct Shared {
 impl Shared {
     /// The machine's time, which never jumps.
     fn machine(&self) -> Timestamp {
-        let since = self
-            .started
-            .0
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = self.started.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let now = since.saturating_add(self.started.1.elapsed());
         Timestamp(u64::try_from(now.as_micros()).unwrap_or(u64::MAX))
     }
@@ -158,10 +152,7 @@ impl Shared {
     }
 
     fn tell(&self, event: VenueEvent) {
-        (self.sink)(ClientEvent::Venue {
-            received: self.now(),
-            event,
-        });
+        (self.sink)(ClientEvent::Venue { received: self.now(), event });
     }
 
     fn notice(&self, text: String) {
@@ -172,11 +163,7 @@ impl Shared {
         let sent = self.machine();
         let body = self.read("server time", &request::time(), false).await?;
         let time: ServerTime = read(&body)?;
-        lock(&self.clock).sample(
-            sent,
-            self.machine(),
-            Timestamp::from_millis(time.server_time),
-        );
+        lock(&self.clock).sample(sent, self.machine(), Timestamp::from_millis(time.server_time));
         Ok(())
     }
 }
@@ -197,9 +184,7 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("rest_url", &self.shared.config.rest_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("rest_url", &self.shared.config.rest_url).finish_non_exhaustive()
     }
 }
 
@@ -236,13 +221,7 @@ impl Client {
         for _ in 0..CLOCK_SAMPLES {
             shared.sample_clock().await?;
         }
-        let body = shared
-            .read(
-                "exchange information",
-                &request::exchange_info(symbols),
-                false,
-            )
-            .await?;
+        let body = shared.read("exchange information", &request::exchange_info(symbols), false).await?;
         let info: ExchangeInfo = read(&body)?;
         let instruments = info.instruments(symbols)?;
         shared.instruments = instruments.clone();
@@ -256,20 +235,11 @@ impl Client {
             tokio::spawn(keep_clock(Arc::clone(&shared), stopped.clone())),
         ];
         if let Some(credentials) = shared.config.credentials.clone() {
-            let (up, mut is_up) =
-                watch::channel(user_data::Status::Trying("no attempt yet".to_owned()));
-            tasks.push(tokio::spawn(user_data::run(
-                Arc::clone(&shared),
-                credentials,
-                up,
-                stopped,
-            )));
-            let started = tokio::time::timeout(
-                START_WITHIN,
-                is_up.wait_for(|status| *status == user_data::Status::Up),
-            )
-            .await
-            .is_ok_and(|up| up.is_ok());
+            let (up, mut is_up) = watch::channel(user_data::Status::Trying("no attempt yet".to_owned()));
+            tasks.push(tokio::spawn(user_data::run(Arc::clone(&shared), credentials, up, stopped)));
+            let started = tokio::time::timeout(START_WITHIN, is_up.wait_for(|status| *status == user_data::Status::Up))
+                .await
+                .is_ok_and(|up| up.is_ok());
             if !started {
                 stop.send_replace(true);
                 let last = match &*is_up.borrow() {
@@ -279,12 +249,7 @@ impl Client {
                 return Err(ClientError::NoUserStream { last });
             }
         }
-        let client = Client {
-            shared,
-            commands,
-            stop: Arc::new(stop),
-            tasks: Arc::new(Mutex::new(tasks)),
-        };
+        let client = Client { shared, commands, stop: Arc::new(stop), tasks: Arc::new(Mutex::new(tasks)) };
         Ok((client, instruments))
     }
 
@@ -307,16 +272,10 @@ impl Client {
     }
 
     fn stream(&self, instrument: InstrumentId, stream: StreamKind) -> Option<String> {
-        let symbol = &self
-            .shared
-            .instruments
-            .iter()
-            .find(|known| known.id == instrument)?
-            .symbol;
+        let symbol = &self.shared.instruments.iter().find(|known| known.id == instrument)?.symbol;
         let name = stream_name(symbol, stream);
         if name.is_none() {
-            self.shared
-                .notice(format!("the venue has no stream {stream:?} of {symbol}"));
+            self.shared.notice(format!("the venue has no stream {stream:?} of {symbol}"));
         }
         name
     }
@@ -325,10 +284,12 @@ impl Client {
     pub fn subscribe(&self, instrument: InstrumentId, stream: StreamKind) {
         if let Some(name) = self.stream(instrument, stream) {
             // The task ends only with the client.
-            drop(self.commands.send(StreamCommand::Begin {
-                name,
-                snapshot_of: (stream == StreamKind::Depth).then_some(instrument),
-            }));
+            drop(
+                self.commands.send(StreamCommand::Begin {
+                    name,
+                    snapshot_of: (stream == StreamKind::Depth).then_some(instrument),
+                }),
+            );
         }
     }
 
@@ -339,12 +300,7 @@ impl Client {
         }
     }
 
-    async fn command(
-        &self,
-        kind: CommandKind,
-        id: &ClientOrderId,
-        request: &Request,
-    ) -> VenueEvent {
+    async fn command(&self, kind: CommandKind, id: &ClientOrderId, request: &Request) -> VenueEvent {
         let outcome = match self.shared.send(request, true).await {
             Ok((status, body)) => {
                 if answer::error_code(&body) == Some(answer::BAD_TIMESTAMP) {
@@ -353,57 +309,33 @@ impl Client {
                 answer::outcome(status, &body)
             }
             Err(SendError::Limited { .. }) => CommandOutcome::Rejected(OrderReason::RateLimit),
-            Err(SendError::NotSent(_) | SendError::NoCredentials) => {
-                CommandOutcome::Rejected(OrderReason::Other)
-            }
+            Err(SendError::NotSent(_) | SendError::NoCredentials) => CommandOutcome::Rejected(OrderReason::Other),
             Err(SendError::Lost(why)) => {
-                self.shared.notice(format!(
-                    "{kind:?} {}: no answer ({why}); asking the venue",
-                    id.0
-                ));
+                self.shared.notice(format!("{kind:?} {}: no answer ({why}); asking the venue", id.0));
                 CommandOutcome::Unknown
             }
         };
-        VenueEvent::Answer {
-            client_order_id: id.clone(),
-            kind,
-            outcome,
-        }
+        VenueEvent::Answer { client_order_id: id.clone(), kind, outcome }
     }
 
     /// Places an order, once.
     pub async fn place(&self, order: &VenueOrder) -> VenueEvent {
-        self.command(
-            CommandKind::Place,
-            &order.client_order_id,
-            &request::place(order),
-        )
-        .await
+        self.command(CommandKind::Place, &order.client_order_id, &request::place(order)).await
     }
 
     /// Cancels an order.
     pub async fn cancel(&self, symbol: &str, id: &ClientOrderId) -> VenueEvent {
-        self.command(CommandKind::Cancel, id, &request::cancel(symbol, id))
-            .await
+        self.command(CommandKind::Cancel, id, &request::cancel(symbol, id)).await
     }
 
     /// Makes an order smaller.
     pub async fn amend(&self, symbol: &str, id: &ClientOrderId, quantity: Decimal) -> VenueEvent {
-        self.command(
-            CommandKind::Amend,
-            id,
-            &request::amend(symbol, id, quantity),
-        )
-        .await
+        self.command(CommandKind::Amend, id, &request::amend(symbol, id, quantity)).await
     }
 
     /// Asks for one order; `None` if there was no clear answer.
     pub async fn query(&self, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
-        let (status, body) = self
-            .shared
-            .send(&request::query(symbol, id), true)
-            .await
-            .ok()?;
+        let (status, body) = self.shared.send(&request::query(symbol, id), true).await.ok()?;
         answer::query(id, status, &body)
     }
 
@@ -411,19 +343,8 @@ impl Client {
     ///
     /// # Errors
     /// The venue can't be reached or refuses.
-    pub async fn trades(
-        &self,
-        symbol: &str,
-        venue_order_id: u64,
-    ) -> Result<Vec<VenueFill>, ClientError> {
-        let body = self
-            .shared
-            .read(
-                "fills of an order",
-                &request::my_trades(symbol, venue_order_id),
-                true,
-            )
-            .await?;
+    pub async fn trades(&self, symbol: &str, venue_order_id: u64) -> Result<Vec<VenueFill>, ClientError> {
+        let body = self.shared.read("fills of an order", &request::my_trades(symbol, venue_order_id), true).await?;
         Ok(answer::trades(&body)?)
     }
 
@@ -432,10 +353,7 @@ impl Client {
     /// # Errors
     /// The venue can't be reached or refuses.
     pub async fn account(&self) -> Result<Vec<Balance>, ClientError> {
-        let body = self
-            .shared
-            .read("the account", &request::account(), true)
-            .await?;
+        let body = self.shared.read("the account", &request::account(), true).await?;
         Ok(answer::account(&body)?)
     }
 
@@ -450,8 +368,8 @@ impl Client {
         start: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<Kline>, ClientError> {
-        let request = request::klines(&instrument.symbol, interval, start, limit)
-            .ok_or(ClientError::NoInterval(interval))?;
+        let request =
+            request::klines(&instrument.symbol, interval, start, limit).ok_or(ClientError::NoInterval(interval))?;
         let body = self.shared.read("klines", &request, false).await?;
         Ok(answer::klines(instrument, interval, self.now(), &body)?)
     }

@@ -20,13 +20,8 @@ impl Credentials {
     pub fn new(api_key: String, secret: String) -> Self {
         let secret = Zeroizing::new(secret);
         // HMAC takes a key of any length, so this can't fail; an empty key would sign nothing that the venue accepts.
-        let mac = Hmac::new_from_slice(secret.as_bytes())
-            .unwrap_or_else(|_| Hmac::new(&Default::default()));
-        Credentials {
-            api_key,
-            mac,
-            secret,
-        }
+        let mac = Hmac::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| Hmac::new(&Default::default()));
+        Credentials { api_key, mac, secret }
     }
 
     /// Sent with each signed request; not secret.
@@ -57,15 +52,8 @@ impl Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secret = if self.secret.is_empty() {
-            "<none>"
-        } else {
-            "<redacted>"
-        };
-        f.debug_struct("Credentials")
-            .field("api_key", &self.api_key)
-            .field("secret", &secret)
-            .finish_non_exhaustive()
+        let secret = if self.secret.is_empty() { "<none>" } else { "<redacted>" };
+        f.debug_struct("Credentials").field("api_key", &self.api_key).field("secret", &secret).finish_non_exhaustive()
     }
 }
 

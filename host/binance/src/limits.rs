@@ -94,33 +94,21 @@ impl Limits {
                     kind,
                     name: format!("{what}/{}", suffix.to_lowercase()),
                     suffix,
-                    length: rule
-                        .interval_num
-                        .saturating_mul(seconds)
-                        .saturating_mul(1_000_000),
+                    length: rule.interval_num.saturating_mul(seconds).saturating_mul(1_000_000),
                     limit: rule.limit,
                     window: 0,
                     used: 0,
                 })
             })
             .collect();
-        Limits {
-            counters,
-            blocked_until: Timestamp(0),
-        }
+        Limits { counters, blocked_until: Timestamp(0) }
     }
 
     /// Counts a request, or says how long to wait.
     ///
     /// # Errors
     /// The time until it may be tried again.
-    pub fn admit(
-        &mut self,
-        now: Timestamp,
-        weight: u64,
-        orders: u64,
-        priority: Priority,
-    ) -> Result<(), Micros> {
+    pub fn admit(&mut self, now: Timestamp, weight: u64, orders: u64, priority: Priority) -> Result<(), Micros> {
         if now < self.blocked_until {
             return Err(self.blocked_until.since(now));
         }
@@ -135,12 +123,7 @@ impl Limits {
             let cost = cost(counter.kind);
             let allowed = counter.limit.saturating_mul(priority.share()) / 100;
             if cost > 0 && counter.used.saturating_add(cost) > allowed {
-                let next = Timestamp(
-                    counter
-                        .window
-                        .saturating_add(1)
-                        .saturating_mul(counter.length),
-                );
+                let next = Timestamp(counter.window.saturating_add(1).saturating_mul(counter.length));
                 wait = wait.max(Some(next.since(now)));
             }
         }
@@ -185,10 +168,7 @@ impl Limits {
     pub fn usage(&self, now: Timestamp) -> Vec<(String, u64, u64)> {
         let mut counters = self.counters.clone();
         counters.iter_mut().for_each(|counter| counter.roll(now));
-        counters
-            .into_iter()
-            .map(|counter| (counter.name, counter.used, counter.limit))
-            .collect()
+        counters.into_iter().map(|counter| (counter.name, counter.used, counter.limit)).collect()
     }
 }
 
@@ -199,13 +179,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn rule(kind: &str, interval: &str, interval_num: u64, limit: u64) -> RateLimit {
-        RateLimit {
-            rate_limit_type: kind.into(),
-            interval: interval.into(),
-            interval_num,
-            limit,
-            count: None,
-        }
+        RateLimit { rate_limit_type: kind.into(), interval: interval.into(), interval_num, limit, count: None }
     }
 
     #[test]
@@ -213,39 +187,25 @@ mod tests {
         let mut limits = Limits::new(&[rule("REQUEST_WEIGHT", "MINUTE", 1, 100)]);
         let now = Timestamp(60_000_000 * 7);
         limits.admit(now, 75, 0, Priority::Query).unwrap();
-        assert_eq!(
-            limits.admit(now.plus(Micros(10_000_000)), 1, 0, Priority::Query),
-            Err(Micros(50_000_000))
-        );
+        assert_eq!(limits.admit(now.plus(Micros(10_000_000)), 1, 0, Priority::Query), Err(Micros(50_000_000)));
         limits.admit(now, 15, 1, Priority::Order).unwrap();
         assert!(limits.admit(now, 1, 1, Priority::Order).is_err());
         limits.admit(now, 10, 0, Priority::Cancel).unwrap();
         assert!(limits.admit(now, 1, 0, Priority::Cancel).is_err());
-        limits
-            .admit(now.plus(Micros(60_000_000)), 75, 0, Priority::Query)
-            .unwrap();
+        limits.admit(now.plus(Micros(60_000_000)), 75, 0, Priority::Query).unwrap();
     }
 
     #[test]
     fn the_venue_knows_better_and_blocks() {
-        let mut limits = Limits::new(&[
-            rule("REQUEST_WEIGHT", "MINUTE", 1, 100),
-            rule("ORDERS", "SECOND", 10, 50),
-        ]);
+        let mut limits = Limits::new(&[rule("REQUEST_WEIGHT", "MINUTE", 1, 100), rule("ORDERS", "SECOND", 10, 50)]);
         let now = Timestamp(1_000_000);
         limits.header(now, "x-mbx-used-weight-1m", "99");
         limits.header(now, "X-MBX-ORDER-COUNT-10S", "7");
         limits.header(now, "X-MBX-USED-WEIGHT", "12");
-        assert_eq!(
-            limits.usage(now),
-            [("weight/1m".into(), 99, 100), ("orders/10s".into(), 7, 50)]
-        );
+        assert_eq!(limits.usage(now), [("weight/1m".into(), 99, 100), ("orders/10s".into(), 7, 50)]);
         assert!(limits.admit(now, 1, 1, Priority::Order).is_err());
         limits.block(now, Some(120));
-        assert_eq!(
-            limits.admit(now.plus(Micros(1_000_000)), 1, 0, Priority::Cancel),
-            Err(Micros(119_000_000))
-        );
+        assert_eq!(limits.admit(now.plus(Micros(1_000_000)), 1, 0, Priority::Cancel), Err(Micros(119_000_000)));
     }
 
     proptest! {

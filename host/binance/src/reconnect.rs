@@ -31,9 +31,7 @@ impl Backoff {
 
     /// How long to wait before the next attempt: between half of the step and all of it.
     pub fn wait(&mut self) -> Duration {
-        let step = FIRST
-            .saturating_mul(1u32.checked_shl(self.attempt.min(16)).unwrap_or(u32::MAX))
-            .min(LONGEST);
+        let step = FIRST.saturating_mul(1u32.checked_shl(self.attempt.min(16)).unwrap_or(u32::MAX)).min(LONGEST);
         self.attempt = self.attempt.saturating_add(1);
         // SplitMix64.
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

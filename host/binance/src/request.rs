@@ -74,19 +74,8 @@ fn encode_into(text: &mut String, value: &str) {
 
 impl Request {
     fn new(method: Method, path: &'static str, weight: u64) -> Self {
-        let priority = if method == Method::Delete {
-            Priority::Cancel
-        } else {
-            Priority::Query
-        };
-        Request {
-            method,
-            path,
-            params: String::with_capacity(256),
-            weight,
-            orders: 0,
-            priority,
-        }
+        let priority = if method == Method::Delete { Priority::Cancel } else { Priority::Query };
+        Request { method, path, params: String::with_capacity(256), weight, orders: 0, priority }
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {
@@ -119,25 +108,14 @@ impl Request {
         let mut query = String::with_capacity(self.params.len().saturating_add(160));
         query.push_str(&self.params);
         let and = if query.is_empty() { "" } else { "&" };
-        let _ = write!(
-            query,
-            "{and}recvWindow={recv_window_ms}&timestamp={timestamp_ms}"
-        );
+        let _ = write!(query, "{and}recvWindow={recv_window_ms}&timestamp={timestamp_ms}");
         credentials.sign_into(&mut query, 0);
-        Sent {
-            method: self.method,
-            path: self.path,
-            query,
-        }
+        Sent { method: self.method, path: self.path, query }
     }
 
     /// For endpoints that ask for no key.
     pub fn unsigned(&self) -> Sent {
-        Sent {
-            method: self.method,
-            path: self.path,
-            query: self.params.clone(),
-        }
+        Sent { method: self.method, path: self.path, query: self.params.clone() }
     }
 }
 
@@ -149,18 +127,9 @@ pub fn place(order: &VenueOrder) -> Request {
     request.orders = 1;
     request.priority = Priority::Order;
     let request = match order.kind {
-        OrderKind::Market(MarketSize::Base(quantity)) => {
-            request.with("type", "MARKET").amount("quantity", quantity)
-        }
-        OrderKind::Market(MarketSize::Quote(amount)) => request
-            .with("type", "MARKET")
-            .amount("quoteOrderQty", amount),
-        OrderKind::Limit {
-            quantity,
-            price,
-            time_in_force,
-            iceberg_quantity,
-        } => {
+        OrderKind::Market(MarketSize::Base(quantity)) => request.with("type", "MARKET").amount("quantity", quantity),
+        OrderKind::Market(MarketSize::Quote(amount)) => request.with("type", "MARKET").amount("quoteOrderQty", amount),
+        OrderKind::Limit { quantity, price, time_in_force, iceberg_quantity } => {
             let request = request
                 .with("type", "LIMIT")
                 .time_in_force(time_in_force)
@@ -171,56 +140,33 @@ pub fn place(order: &VenueOrder) -> Request {
                 None => request,
             }
         }
-        OrderKind::LimitMaker { quantity, price } => request
-            .with("type", "LIMIT_MAKER")
-            .amount("quantity", quantity)
-            .amount("price", price),
-        OrderKind::StopLoss { quantity, trigger } => request
-            .with("type", "STOP_LOSS")
-            .amount("quantity", quantity)
-            .trigger(trigger),
-        OrderKind::TakeProfit { quantity, trigger } => request
-            .with("type", "TAKE_PROFIT")
-            .amount("quantity", quantity)
-            .trigger(trigger),
-        OrderKind::StopLossLimit {
-            quantity,
-            trigger,
-            price,
-            time_in_force,
-        } => request
+        OrderKind::LimitMaker { quantity, price } => {
+            request.with("type", "LIMIT_MAKER").amount("quantity", quantity).amount("price", price)
+        }
+        OrderKind::StopLoss { quantity, trigger } => {
+            request.with("type", "STOP_LOSS").amount("quantity", quantity).trigger(trigger)
+        }
+        OrderKind::TakeProfit { quantity, trigger } => {
+            request.with("type", "TAKE_PROFIT").amount("quantity", quantity).trigger(trigger)
+        }
+        OrderKind::StopLossLimit { quantity, trigger, price, time_in_force } => request
             .with("type", "STOP_LOSS_LIMIT")
             .time_in_force(time_in_force)
             .amount("quantity", quantity)
             .amount("price", price)
             .trigger(trigger),
-        OrderKind::TakeProfitLimit {
-            quantity,
-            trigger,
-            price,
-            time_in_force,
-        } => request
+        OrderKind::TakeProfitLimit { quantity, trigger, price, time_in_force } => request
             .with("type", "TAKE_PROFIT_LIMIT")
             .time_in_force(time_in_force)
             .amount("quantity", quantity)
             .amount("price", price)
             .trigger(trigger),
     };
-    request
-        .with("newClientOrderId", &order.client_order_id.0)
-        .with("newOrderRespType", "ACK")
+    request.with("newClientOrderId", &order.client_order_id.0).with("newOrderRespType", "ACK")
 }
 
-fn of_order(
-    method: Method,
-    path: &'static str,
-    weight: u64,
-    symbol: &str,
-    id: &ClientOrderId,
-) -> Request {
-    Request::new(method, path, weight)
-        .with("symbol", symbol)
-        .with("origClientOrderId", &id.0)
+fn of_order(method: Method, path: &'static str, weight: u64, symbol: &str, id: &ClientOrderId) -> Request {
+    Request::new(method, path, weight).with("symbol", symbol).with("origClientOrderId", &id.0)
 }
 
 /// `DELETE /api/v3/order`.
@@ -230,15 +176,9 @@ pub fn cancel(symbol: &str, id: &ClientOrderId) -> Request {
 
 /// `PUT /api/v3/order/amend/keepPriority`; the order keeps its client order id.
 pub fn amend(symbol: &str, id: &ClientOrderId, quantity: Decimal) -> Request {
-    let mut request = of_order(
-        Method::Put,
-        "/api/v3/order/amend/keepPriority",
-        4,
-        symbol,
-        id,
-    )
-    .with("newClientOrderId", &id.0)
-    .amount("newQty", quantity);
+    let mut request = of_order(Method::Put, "/api/v3/order/amend/keepPriority", 4, symbol, id)
+        .with("newClientOrderId", &id.0)
+        .amount("newQty", quantity);
     // An amendment makes an order smaller: it reduces.
     request.priority = Priority::Cancel;
     request
@@ -251,9 +191,7 @@ pub fn query(symbol: &str, id: &ClientOrderId) -> Request {
 
 /// `GET /api/v3/myTrades` of one order.
 pub fn my_trades(symbol: &str, order_id: u64) -> Request {
-    Request::new(Method::Get, "/api/v3/myTrades", 5)
-        .with("symbol", symbol)
-        .with("orderId", &order_id.to_string())
+    Request::new(Method::Get, "/api/v3/myTrades", 5).with("symbol", symbol).with("orderId", &order_id.to_string())
 }
 
 /// `GET /api/v3/account`, zero balances left out.
@@ -280,18 +218,11 @@ pub fn exchange_info(symbols: &[String]) -> Request {
 
 /// `GET /api/v3/depth` with the most levels that the host keeps.
 pub fn depth(symbol: &str) -> Request {
-    Request::new(Method::Get, "/api/v3/depth", 50)
-        .with("symbol", symbol)
-        .with("limit", "1000")
+    Request::new(Method::Get, "/api/v3/depth", 50).with("symbol", symbol).with("limit", "1000")
 }
 
 /// `GET /api/v3/klines`; `None` if the venue has no such interval.
-pub fn klines(
-    symbol: &str,
-    interval: u32,
-    start: Option<Timestamp>,
-    limit: u32,
-) -> Option<Request> {
+pub fn klines(symbol: &str, interval: u32, start: Option<Timestamp>, limit: u32) -> Option<Request> {
     let request = Request::new(Method::Get, "/api/v3/klines", 2)
         .with("symbol", symbol)
         .with("interval", interval_text(interval)?)
@@ -320,21 +251,14 @@ mod tests {
             },
             client_order_id: ClientOrderId("s-0-1".into()),
         };
-        let sent = place(&order).sign(
-            &Credentials::new("k".into(), "s".into()),
-            1_700_000_000_000,
-            5_000,
-        );
+        let sent = place(&order).sign(&Credentials::new("k".into(), "s".into()), 1_700_000_000_000, 5_000);
         assert_eq!((sent.method.as_str(), sent.path), ("POST", "/api/v3/order"));
         let (payload, signature) = sent.query.rsplit_once("&signature=").unwrap_or_default();
         assert_eq!(
             payload,
             "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=61837&newClientOrderId=s-0-1&newOrderRespType=ACK&recvWindow=5000&timestamp=1700000000000"
         );
-        assert_eq!(
-            signature,
-            Credentials::new("k".into(), "s".into()).sign(payload)
-        );
+        assert_eq!(signature, Credentials::new("k".into(), "s".into()).sign(payload));
     }
 
     #[test]
@@ -343,9 +267,6 @@ mod tests {
             query("１２", &ClientOrderId("a b".into())).unsigned().query,
             "symbol=%EF%BC%91%EF%BC%92&origClientOrderId=a%20b"
         );
-        assert_eq!(
-            exchange_info(&["A".into(), "B".into()]).unsigned().query,
-            "symbols=%5B%22A%22%2C%22B%22%5D"
-        );
+        assert_eq!(exchange_info(&["A".into(), "B".into()]).unsigned().query, "symbols=%5B%22A%22%2C%22B%22%5D");
     }
 }

@@ -56,9 +56,7 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
         return Ok(Speed::Max);
     }
     match text.parse::<f64>() {
-        Ok(times) if times.is_finite() && times > 0.0 && times <= 1_000.0 => {
-            Ok(Speed::Times(times))
-        }
+        Ok(times) if times.is_finite() && times > 0.0 && times <= 1_000.0 => Ok(Speed::Times(times)),
         _ => Err("must be a number above 0 and up to 1000, or max".to_owned()),
     }
 }
@@ -75,10 +73,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         "h" => number.checked_mul(3_600_000),
         _ => None,
     };
-    millis
-        .filter(|millis| *millis > 0)
-        .map(Duration::from_millis)
-        .ok_or_else(wrong)
+    millis.filter(|millis| *millis > 0).map(Duration::from_millis).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -21,23 +21,12 @@ pub(crate) struct Grants {
 impl Grants {
     /// Grants out of what is free in the account.
     pub(crate) fn new(config: Config, instruments: Vec<Instrument>, account: &[Balance]) -> Self {
-        let unallocated = account
-            .iter()
-            .map(|balance| (balance.asset.clone(), balance.free))
-            .collect();
-        Grants {
-            config,
-            instruments,
-            unallocated,
-        }
+        let unallocated = account.iter().map(|balance| (balance.asset.clone(), balance.free)).collect();
+        Grants { config, instruments, unallocated }
     }
 
     fn table(&self, name: &str) -> String {
-        let file = self
-            .config
-            .file
-            .as_ref()
-            .map_or_else(|| "ringfence.toml".to_owned(), |f| f.display().to_string());
+        let file = self.config.file.as_ref().map_or_else(|| "ringfence.toml".to_owned(), |f| f.display().to_string());
         if self.config.plugins.contains_key(name) {
             format!("[plugins.{name}] of {file}")
         } else {
@@ -55,25 +44,11 @@ impl Grants {
         let instruments: Vec<_> = self
             .instruments
             .iter()
-            .filter(|instrument| {
-                grant
-                    .symbols
-                    .as_ref()
-                    .is_none_or(|symbols| symbols.contains(&instrument.symbol))
-            })
+            .filter(|instrument| grant.symbols.as_ref().is_none_or(|symbols| symbols.contains(&instrument.symbol)))
             .collect();
         // Assets that none of its instruments can move are of no use to it.
-        let useful = |asset: &str| {
-            instruments
-                .iter()
-                .any(|i| i.base == asset || i.quote == asset)
-        };
-        let allocation: Vec<_> = grant
-            .allocation
-            .iter()
-            .filter(|(asset, _)| useful(asset))
-            .cloned()
-            .collect();
+        let useful = |asset: &str| instruments.iter().any(|i| i.base == asset || i.quote == asset);
+        let allocation: Vec<_> = grant.allocation.iter().filter(|(asset, _)| useful(asset)).cloned().collect();
         for (asset, amount) in &allocation {
             let left = self.unallocated.get(asset).copied().unwrap_or_default();
             if *amount > left {
@@ -98,43 +73,25 @@ impl Grants {
     }
 
     /// The plugin's parameters: its defaults, overridden by the operator's values, all checked.
-    pub(crate) fn parameters(
-        &self,
-        name: &str,
-        manifest: &Manifest,
-    ) -> Result<Vec<(String, Value)>, String> {
+    pub(crate) fn parameters(&self, name: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
         let table = self.table(name);
         let values = &self.config.grant(name).parameters;
         let mut problems: Vec<String> = values
             .keys()
             .filter(|key| !manifest.parameters.iter().any(|spec| spec.name == **key))
             .map(|key| {
-                let known: Vec<_> = manifest
-                    .parameters
-                    .iter()
-                    .map(|spec| spec.name.as_str())
-                    .collect();
-                format!(
-                    "parameter `{key}` in {table} is not one of this plugin's ({})",
-                    known.join(", ")
-                )
+                let known: Vec<_> = manifest.parameters.iter().map(|spec| spec.name.as_str()).collect();
+                format!("parameter `{key}` in {table} is not one of this plugin's ({})", known.join(", "))
             })
             .collect();
         let mut parameters = Vec::new();
         for spec in &manifest.parameters {
-            match values
-                .get(&spec.name)
-                .map_or_else(|| Ok(spec.default.clone()), |value| fit(spec, value))
-            {
+            match values.get(&spec.name).map_or_else(|| Ok(spec.default.clone()), |value| fit(spec, value)) {
                 Ok(value) => parameters.push((spec.name.clone(), value)),
                 Err(why) => problems.push(format!("parameter `{}` in {table} {why}", spec.name)),
             }
         }
-        if problems.is_empty() {
-            Ok(parameters)
-        } else {
-            Err(problems.join("; "))
-        }
+        if problems.is_empty() { Ok(parameters) } else { Err(problems.join("; ")) }
     }
 }
 
@@ -142,10 +99,9 @@ impl Grants {
 fn fit(spec: &ParameterSpec, value: &Value) -> Result<Value, String> {
     let value = match (&spec.default, value) {
         (Value::Number(_), Value::Integer(whole)) => Value::Number(Decimal::from(*whole)),
-        (Value::Number(_), Value::Text(text)) => Value::Number(
-            Decimal::from_str_exact(text)
-                .map_err(|_| format!("must be a number, found \"{text}\""))?,
-        ),
+        (Value::Number(_), Value::Text(text)) => {
+            Value::Number(Decimal::from_str_exact(text).map_err(|_| format!("must be a number, found \"{text}\""))?)
+        }
         (Value::Integer(_), Value::Integer(_))
         | (Value::Number(_), Value::Number(_))
         | (Value::Boolean(_), Value::Boolean(_))
@@ -156,17 +112,15 @@ fn fit(spec: &ParameterSpec, value: &Value) -> Result<Value, String> {
         (Value::Text(_), _) => return Err("must be a text".to_owned()),
     };
     match (&spec.range, &value) {
-        (ValueRange::Integer(low, high), Value::Integer(number))
-            if number < low || number > high =>
-        {
+        (ValueRange::Integer(low, high), Value::Integer(number)) if number < low || number > high => {
             Err(format!("must be from {low} to {high}, found {number}"))
         }
         (ValueRange::Number(low, high), Value::Number(number)) if number < low || number > high => {
             Err(format!("must be from {low} to {high}, found {number}"))
         }
-        (ValueRange::Choice(choices), Value::Text(text)) if !choices.contains(text) => Err(
-            format!("must be one of {}, found \"{text}\"", choices.join(", ")),
-        ),
+        (ValueRange::Choice(choices), Value::Text(text)) if !choices.contains(text) => {
+            Err(format!("must be one of {}, found \"{text}\"", choices.join(", ")))
+        }
         _ => Ok(value),
     }
 }
@@ -191,53 +145,30 @@ mod tests {
             wishes: Vec::new(),
             parameters: vec![
                 spec("fast", Value::Integer(10), ValueRange::Integer(1, 50)),
-                spec(
-                    "size",
-                    Value::Number(Decimal::new(1, 3)),
-                    ValueRange::Number(Decimal::ZERO, Decimal::ONE),
-                ),
-                spec(
-                    "how",
-                    Value::Text("x".into()),
-                    ValueRange::Choice(vec!["x".into(), "y".into()]),
-                ),
+                spec("size", Value::Number(Decimal::new(1, 3)), ValueRange::Number(Decimal::ZERO, Decimal::ONE)),
+                spec("how", Value::Text("x".into()), ValueRange::Choice(vec!["x".into(), "y".into()])),
             ],
         }
     }
 
     fn grants(text: &str, account: i64) -> Grants {
         let config = Config::parse(text, "ringfence.toml").unwrap();
-        let balance = |asset: &str| Balance {
-            asset: asset.to_owned(),
-            free: Decimal::from(account),
-            locked: Decimal::ZERO,
-        };
+        let balance =
+            |asset: &str| Balance { asset: asset.to_owned(), free: Decimal::from(account), locked: Decimal::ZERO };
         Grants::new(config, Vec::new(), &[balance("USDT"), balance("BTC")])
     }
 
     #[test]
     fn values_override_defaults_and_are_checked() {
-        let good = grants("[plugins.a.parameters]\nfast = 20\nsize = \"0.25\"", 1)
-            .parameters("a", &manifest())
-            .unwrap();
+        let good =
+            grants("[plugins.a.parameters]\nfast = 20\nsize = \"0.25\"", 1).parameters("a", &manifest()).unwrap();
         assert_eq!(good[0].1, Value::Integer(20));
         assert_eq!(good[1].1, Value::Number(Decimal::new(25, 2)));
         assert_eq!(good[2].1, Value::Text("x".into()));
-        let bad = grants(
-            "[plugins.a.parameters]\nfast = 51\nsize = true\nhow = \"z\"\nslow = 1",
-            1,
-        )
-        .parameters("a", &manifest())
-        .unwrap_err();
-        for part in [
-            "`fast`",
-            "from 1 to 50",
-            "`size`",
-            "`how`",
-            "one of x, y",
-            "`slow`",
-            "not one of this plugin's",
-        ] {
+        let bad = grants("[plugins.a.parameters]\nfast = 51\nsize = true\nhow = \"z\"\nslow = 1", 1)
+            .parameters("a", &manifest())
+            .unwrap_err();
+        for part in ["`fast`", "from 1 to 50", "`size`", "`how`", "one of x, y", "`slow`", "not one of this plugin's"] {
             assert!(bad.contains(part), "{bad}");
         }
     }

@@ -13,9 +13,7 @@ use crate::args::RunArgs;
 use crate::config::{Config, VenueKind};
 use crate::grants::Grants;
 use crate::live::messages_per_second;
-use crate::summary::{
-    Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference,
-};
+use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
 
 /// One way to the venue: what a host near it sees, rounded up.
 const LATENCY: Micros = Micros::from_millis(5);
@@ -27,25 +25,17 @@ const LENGTH: Micros = Micros::from_secs(60);
 /// Plays the market to its end.
 pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     if config.venue.kind != VenueKind::Sim {
-        bail!(
-            "--speed max runs in virtual time on the simulated exchange; set [venue] kind = \"sim\" or leave it out"
-        );
+        bail!("--speed max runs in virtual time on the simulated exchange; set [venue] kind = \"sim\" or leave it out");
     }
     let started = Instant::now();
     let source = match &args.replay {
         Some(path) => Source::Recording(path.clone()),
         None => Source::Generator {
-            length: args.length.map_or(LENGTH, |length| {
-                Micros(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))
-            }),
+            length: args.length.map_or(LENGTH, |length| Micros(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))),
             symbols: config.venue.symbols.clone(),
         },
     };
-    let mode = if args.replay.is_some() {
-        "replay"
-    } else {
-        "backtest"
-    };
+    let mode = if args.replay.is_some() { "replay" } else { "backtest" };
     let sandbox = Sandbox::new(SandboxConfig::default())?;
     let mut run = Run::open(
         RunConfig {
@@ -67,47 +57,29 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         .sim
         .balances
         .iter()
-        .map(|(asset, free)| Balance {
-            asset: asset.clone(),
-            free: *free,
-            locked: Decimal::ZERO,
-        })
+        .map(|(asset, free)| Balance { asset: asset.clone(), free: *free, locked: Decimal::ZERO })
         .collect();
     let mut grants = Grants::new(config.clone(), instruments.clone(), &before);
     let mut refused = Vec::new();
     let mut seats = 0usize;
     for file in wasm_files(&args.plugins)? {
-        let label = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let label = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match seat(&mut run, &sandbox, &mut grants, &file) {
             Ok(()) => seats = seats.saturating_add(1),
             Err(error) => {
                 let reason = format!("{error:#}");
                 eprintln!("{label}: refused: {reason}");
-                refused.push(Refused {
-                    file: label,
-                    reason,
-                });
+                refused.push(Refused { file: label, reason });
             }
         }
     }
     if seats == 0 {
-        bail!(
-            "no plugin of {} can run here; see the reasons above",
-            args.plugins.display()
-        );
+        bail!("no plugin of {} can run here; see the reasons above", args.plugins.display());
     }
     let on_terminal = std::io::stderr().is_terminal();
     let mut progress = |progress: Progress| {
         if on_terminal {
-            eprint!(
-                "\r{} messages, {:.1} s",
-                progress.received,
-                started.elapsed().as_secs_f64()
-            );
+            eprint!("\r{} messages, {:.1} s", progress.received, started.elapsed().as_secs_f64());
         }
     };
     let playing = Instant::now();
@@ -122,15 +94,8 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         mode,
         venue: VenueKind::Sim.name(),
         duration_s,
-        messages: Messages {
-            received: report.received,
-            unparsed: report.unparsed,
-        },
-        plugins: report
-            .seats
-            .iter()
-            .map(|seat| PluginSummary::new(seat, &instruments))
-            .collect(),
+        messages: Messages { received: report.received, unparsed: report.unparsed },
+        plugins: report.seats.iter().map(|seat| PluginSummary::new(seat, &instruments)).collect(),
         refused,
         account: account_lines(&report.account),
         ledger_difference: ledger_difference(&before, &report.account, &report.seats),
@@ -145,22 +110,12 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
 
 /// The `.wasm` files of a folder, by name.
 fn wasm_files(dir: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(dir).with_context(|| {
-        format!(
-            "can't read the plugin folder {}; name another with --plugins DIR",
-            dir.display()
-        )
-    })?;
+    let entries = std::fs::read_dir(dir)
+        .with_context(|| format!("can't read the plugin folder {}; name another with --plugins DIR", dir.display()))?;
     let mut files = Vec::new();
     for entry in entries {
-        let path = entry
-            .with_context(|| format!("can't read the plugin folder {}", dir.display()))?
-            .path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
-            && path.is_file()
-        {
+        let path = entry.with_context(|| format!("can't read the plugin folder {}", dir.display()))?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
             files.push(path);
         }
     }
@@ -168,22 +123,11 @@ fn wasm_files(dir: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn seat(
-    run: &mut Run,
-    sandbox: &Sandbox,
-    grants: &mut Grants,
-    file: &std::path::Path,
-) -> anyhow::Result<()> {
-    let name = file
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+fn seat(run: &mut Run, sandbox: &Sandbox, grants: &mut Grants, file: &std::path::Path) -> anyhow::Result<()> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
     let plugin = sandbox.admit(&bytes)?;
-    let parameters = grants
-        .parameters(&name, plugin.manifest())
-        .map_err(anyhow::Error::msg)?;
+    let parameters = grants.parameters(&name, plugin.manifest()).map_err(anyhow::Error::msg)?;
     let config = grants.seat(&name).map_err(anyhow::Error::msg)?;
     run.seat(plugin, config, parameters)?;
     Ok(())

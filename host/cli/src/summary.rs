@@ -95,9 +95,7 @@ impl PluginSummary {
             .positions
             .iter()
             .filter_map(|position| {
-                let instrument = instruments
-                    .iter()
-                    .find(|instrument| instrument.id == position.instrument)?;
+                let instrument = instruments.iter().find(|instrument| instrument.id == position.instrument)?;
                 Some(PositionLine {
                     symbol: instrument.symbol.clone(),
                     quantity: position.quantity.normalize(),
@@ -119,10 +117,7 @@ impl PluginSummary {
             faults: seat.faults,
             position,
             pnl: seat.desk.pnl.round_dp(8).normalize(),
-            handler_ns: HandlerTime {
-                p50: seat.handler_p50_ns,
-                p99: seat.handler_p99_ns,
-            },
+            handler_ns: HandlerTime { p50: seat.handler_p50_ns, p99: seat.handler_p99_ns },
             last_fault: seat.last_fault.clone(),
         }
     }
@@ -135,11 +130,7 @@ impl PluginSummary {
             .filter(|line| !line.quantity.is_zero())
             .map(|line| format!("{} {}", line.quantity, line.symbol))
             .collect();
-        if open.is_empty() {
-            "flat".to_owned()
-        } else {
-            open.join(", ")
-        }
+        if open.is_empty() { "flat".to_owned() } else { open.join(", ") }
     }
 }
 
@@ -178,9 +169,7 @@ pub(crate) fn ledger_difference(
         add(asset, -*change);
     }
     difference.retain(|_, amount| !amount.is_zero());
-    difference
-        .values_mut()
-        .for_each(|amount| *amount = amount.normalize());
+    difference.values_mut().for_each(|amount| *amount = amount.normalize());
     difference
 }
 
@@ -195,17 +184,13 @@ impl Summary {
             self.mode, self.venue, self.duration_s, self.messages.received, self.messages.unparsed
         );
         let header = [
-            "plugin", "language", "gen", "state", "events", "orders", "denied", "fills", "faults",
-            "position", "pnl", "p50", "p99",
+            "plugin", "language", "gen", "state", "events", "orders", "denied", "fills", "faults", "position", "pnl",
+            "p50", "p99",
         ];
         let rows: Vec<[String; 13]> = self.plugins.iter().map(row).collect();
         let widths: Vec<usize> = (0..header.len())
             .map(|column| {
-                rows.iter()
-                    .map(|row| row[column].chars().count())
-                    .chain([header[column].len()])
-                    .max()
-                    .unwrap_or(0)
+                rows.iter().map(|row| row[column].chars().count()).chain([header[column].len()]).max().unwrap_or(0)
             })
             .collect();
         let mut line = |cells: &[&str]| {
@@ -238,28 +223,14 @@ impl Summary {
             .collect();
         let _ = writeln!(text, "account  {}", account.join(" · "));
         if self.ledger_difference.is_empty() {
-            let _ = writeln!(
-                text,
-                "ledger   the plugins' ledgers and the account agree to the last digit"
-            );
+            let _ = writeln!(text, "ledger   the plugins' ledgers and the account agree to the last digit");
         } else {
-            let parts: Vec<_> = self
-                .ledger_difference
-                .iter()
-                .map(|(asset, amount)| format!("{amount} {asset}"))
-                .collect();
-            let _ = writeln!(
-                text,
-                "ledger   DIFFERENCE not explained by the plugins: {}",
-                parts.join(", ")
-            );
+            let parts: Vec<_> =
+                self.ledger_difference.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
+            let _ = writeln!(text, "ledger   DIFFERENCE not explained by the plugins: {}", parts.join(", "));
         }
         if self.left_open > 0 {
-            let _ = writeln!(
-                text,
-                "orders   {} are still open on the venue: look at them there",
-                self.left_open
-            );
+            let _ = writeln!(text, "orders   {} are still open on the venue: look at them there", self.left_open);
         }
         text
     }

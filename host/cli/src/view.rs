@@ -65,11 +65,7 @@ impl Feed {
 
     /// A file that is fine now.
     pub(crate) fn accept(&self, plugin: &str) {
-        self.with(|state| {
-            state
-                .refused
-                .retain(|file, _| file.trim_end_matches(".wasm") != plugin)
-        });
+        self.with(|state| state.refused.retain(|file, _| file.trim_end_matches(".wasm") != plugin));
     }
 
     /// A message that can't be read.
@@ -87,14 +83,7 @@ impl Feed {
 
     pub(crate) fn refused(&self) -> Vec<Refused> {
         self.with(|state| {
-            state
-                .refused
-                .iter()
-                .map(|(file, reason)| Refused {
-                    file: file.clone(),
-                    reason: reason.clone(),
-                })
-                .collect()
+            state.refused.iter().map(|(file, reason)| Refused { file: file.clone(), reason: reason.clone() }).collect()
         })
     }
 
@@ -103,16 +92,7 @@ impl Feed {
     }
 
     fn last(&self, count: usize) -> Vec<String> {
-        self.with(|state| {
-            state
-                .lines
-                .iter()
-                .rev()
-                .take(count)
-                .rev()
-                .cloned()
-                .collect()
-        })
+        self.with(|state| state.lines.iter().rev().take(count).rev().cloned().collect())
     }
 }
 
@@ -141,28 +121,18 @@ pub(crate) enum View {
     /// Lines on standard error.
     Plain { last: Instant },
     /// The whole terminal.
-    Live {
-        terminal: Box<ratatui::DefaultTerminal>,
-        feed: Feed,
-        rates: Rates,
-    },
+    Live { terminal: Box<ratatui::DefaultTerminal>, feed: Feed, rates: Rates },
 }
 
 impl View {
     /// Takes the terminal if there is one and nobody asked for JSON.
     pub(crate) fn start(json: bool, feed: Feed) -> std::io::Result<Self> {
         if json || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-            return Ok(View::Plain {
-                last: Instant::now(),
-            });
+            return Ok(View::Plain { last: Instant::now() });
         }
         let terminal = Box::new(ratatui::try_init()?);
         feed.with(|state| state.drawn = true);
-        Ok(View::Live {
-            terminal,
-            feed,
-            rates: Rates::default(),
-        })
+        Ok(View::Live { terminal, feed, rates: Rates::default() })
     }
 
     /// Shows the picture, and says what the keys said.
@@ -187,17 +157,12 @@ impl View {
                 }
                 Ok(Wish::GoOn)
             }
-            View::Live {
-                terminal,
-                feed,
-                rates,
-            } => {
+            View::Live { terminal, feed, rates } => {
                 rates.learn(picture);
                 terminal.draw(|frame| draw(frame, picture, feed, rates))?;
                 while event::poll(Duration::ZERO)? {
                     if let Event::Key(key) = event::read()? {
-                        let control_c = key.code == KeyCode::Char('c')
-                            && key.modifiers.contains(KeyModifiers::CONTROL);
+                        let control_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
                         if control_c || key.code == KeyCode::Char('q') {
                             return Ok(Wish::Quit);
                         }
@@ -213,9 +178,7 @@ impl View {
         if let View::Live { feed, .. } = self {
             feed.with(|state| state.drawn = false);
             ratatui::try_restore()?;
-            *self = View::Plain {
-                last: Instant::now(),
-            };
+            *self = View::Plain { last: Instant::now() };
         }
         Ok(())
     }
@@ -243,10 +206,7 @@ impl Rates {
             return;
         }
         for plugin in &picture.plugins {
-            let before = self
-                .events
-                .insert(plugin.name.clone(), plugin.events)
-                .unwrap_or(plugin.events);
+            let before = self.events.insert(plugin.name.clone(), plugin.events).unwrap_or(plugin.events);
             let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
             let rate = plugin.events.saturating_sub(before).saturating_mul(1_000) / millis;
             self.per_second.insert(plugin.name.clone(), rate);
@@ -256,16 +216,10 @@ impl Rates {
 }
 
 fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &Rates) {
-    let rows = u16::try_from(picture.plugins.len())
-        .unwrap_or(u16::MAX)
-        .saturating_add(3);
-    let [head, table, lines, foot] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(rows),
-        Constraint::Min(3),
-        Constraint::Length(1),
-    ])
-    .areas(frame.area());
+    let rows = u16::try_from(picture.plugins.len()).unwrap_or(u16::MAX).saturating_add(3);
+    let [head, table, lines, foot] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(rows), Constraint::Min(3), Constraint::Length(1)])
+            .areas(frame.area());
     let title = format!(
         " Ringfence · {} on {} · {:.0} s · {} messages",
         picture.mode,
@@ -275,43 +229,13 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
     );
     frame.render_widget(Line::from(title).bold(), head);
 
-    let names = [
-        "plugin", "state", "gen", "events/s", "orders", "fills", "position", "pnl", "p50", "p99",
-        "faults",
-    ];
+    let names = ["plugin", "state", "gen", "events/s", "orders", "fills", "position", "pnl", "p50", "p99", "faults"];
     let widths = [18, 12, 4, 9, 8, 7, 26, 14, 9, 9, 6].map(Constraint::Length);
     let body = picture.plugins.iter().map(|plugin| {
-        let [
-            name,
-            _,
-            generation,
-            state,
-            _,
-            orders,
-            _,
-            fills,
-            faults,
-            position,
-            pnl,
-            p50,
-            p99,
-        ] = row(plugin);
-        let rate = rates
-            .per_second
-            .get(&plugin.name)
-            .copied()
-            .unwrap_or(0)
-            .to_string();
-        let colour = if plugin.pnl.is_sign_negative() {
-            Color::Red
-        } else {
-            Color::Green
-        };
-        let state_colour = if state == "running" {
-            Color::Green
-        } else {
-            Color::Yellow
-        };
+        let [name, _, generation, state, _, orders, _, fills, faults, position, pnl, p50, p99] = row(plugin);
+        let rate = rates.per_second.get(&plugin.name).copied().unwrap_or(0).to_string();
+        let colour = if plugin.pnl.is_sign_negative() { Color::Red } else { Color::Green };
+        let state_colour = if state == "running" { Color::Green } else { Color::Yellow };
         Row::new([
             Cell::from(name).bold(),
             Cell::from(state).style(Style::new().fg(state_colour)),
@@ -327,28 +251,13 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
         ])
     });
     let header = Row::new(names).style(Style::new().fg(Color::DarkGray));
-    frame.render_widget(
-        Table::new(body, widths)
-            .header(header)
-            .block(Block::bordered()),
-        table,
-    );
+    frame.render_widget(Table::new(body, widths).header(header).block(Block::bordered()), table);
 
     let room = usize::from(lines.height.saturating_sub(2));
     let text: Vec<Line<'_>> = feed.last(room).into_iter().map(Line::from).collect();
-    frame.render_widget(
-        Paragraph::new(text).block(Block::bordered().title(" last events ")),
-        lines,
-    );
+    frame.render_widget(Paragraph::new(text).block(Block::bordered().title(" last events ")), lines);
 
-    let usage: Vec<_> = picture
-        .usage
-        .iter()
-        .map(|(name, used, limit)| format!("{name} {used}/{limit}"))
-        .collect();
-    let foot_text = format!(
-        " q or Ctrl-C: cancel open orders and end · {}",
-        usage.join(" · ")
-    );
+    let usage: Vec<_> = picture.usage.iter().map(|(name, used, limit)| format!("{name} {used}/{limit}")).collect();
+    let foot_text = format!(" q or Ctrl-C: cancel open orders and end · {}", usage.join(" · "));
     frame.render_widget(Line::from(foot_text).fg(Color::DarkGray), foot);
 }

@@ -52,9 +52,7 @@ impl Board {
                 let seen = self.seen(fill.instrument);
                 seen.last = seen.last.or(Some(fill.price));
             }
-            EventBody::FeedGap {
-                instrument, stream, ..
-            } => match stream {
+            EventBody::FeedGap { instrument, stream, .. } => match stream {
                 StreamKind::Quotes => self.seen(*instrument).quote = None,
                 StreamKind::Depth | StreamKind::Book(_) => self.seen(*instrument).book.lose(),
                 _ => {}
@@ -77,15 +75,10 @@ impl Board {
     pub fn last_price(&self, instrument: InstrumentId) -> Option<Decimal> {
         let seen = self.seen.get(&instrument)?;
         let middle = |bid: Decimal, ask: Decimal| bid.checked_add(ask)?.checked_div(Decimal::TWO);
-        seen.last
-            .or_else(|| {
-                seen.quote
-                    .and_then(|(_, quote)| middle(quote.bid_price, quote.ask_price))
-            })
-            .or_else(|| {
-                let book = seen.book.top(1)?;
-                middle(book.bids.first()?.price, book.asks.first()?.price)
-            })
+        seen.last.or_else(|| seen.quote.and_then(|(_, quote)| middle(quote.bid_price, quote.ask_price))).or_else(|| {
+            let book = seen.book.top(1)?;
+            middle(book.bids.first()?.price, book.asks.first()?.price)
+        })
     }
 
     /// The price that a market order meets first, as far as is known.

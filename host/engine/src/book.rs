@@ -54,11 +54,7 @@ impl LocalBook {
             return;
         }
         let side = |levels: &[Level]| {
-            levels
-                .iter()
-                .filter(|level| !level.quantity.is_zero())
-                .map(|level| (level.price, level.quantity))
-                .collect()
+            levels.iter().filter(|level| !level.quantity.is_zero()).map(|level| (level.price, level.quantity)).collect()
         };
         self.bids = side(&book.bids);
         self.asks = side(&book.asks);
@@ -83,10 +79,7 @@ impl LocalBook {
             self.wait_with(update);
             return Applied::Gap;
         }
-        for (side, levels) in [
-            (&mut self.bids, &update.bids),
-            (&mut self.asks, &update.asks),
-        ] {
+        for (side, levels) in [(&mut self.bids, &update.bids), (&mut self.asks, &update.asks)] {
             for level in levels {
                 if level.quantity.is_zero() {
                     side.remove(&level.price);
@@ -114,10 +107,7 @@ impl LocalBook {
 
     /// The best levels; `None` while out of sync.
     pub fn top(&self, levels: usize) -> Option<Book> {
-        let level = |(price, quantity): (&Decimal, &Decimal)| Level {
-            price: *price,
-            quantity: *quantity,
-        };
+        let level = |(price, quantity): (&Decimal, &Decimal)| Level { price: *price, quantity: *quantity };
         self.in_sync.then(|| Book {
             instrument: self.instrument,
             last_update_id: self.last_update_id,
@@ -134,10 +124,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn level(price: i64, quantity: i64) -> Level {
-        Level {
-            price: Decimal::from(price),
-            quantity: Decimal::from(quantity),
-        }
+        Level { price: Decimal::from(price), quantity: Decimal::from(quantity) }
     }
 
     fn update(first: u64, last: u64, bids: Vec<Level>) -> DepthUpdate {
@@ -154,25 +141,13 @@ mod tests {
     fn the_documented_rules() {
         let mut book = LocalBook::new(InstrumentId(0));
         assert_eq!(book.update(&update(1, 2, vec![])), Applied::Gap);
-        book.snapshot(&Book {
-            instrument: InstrumentId(0),
-            last_update_id: 10,
-            bids: vec![level(5, 1)],
-            asks: vec![],
-        });
+        book.snapshot(&Book { instrument: InstrumentId(0), last_update_id: 10, bids: vec![level(5, 1)], asks: vec![] });
         assert_eq!(book.update(&update(8, 10, vec![level(4, 1)])), Applied::Old);
-        assert_eq!(
-            book.update(&update(9, 12, vec![level(6, 2)])),
-            Applied::Taken
-        );
+        assert_eq!(book.update(&update(9, 12, vec![level(6, 2)])), Applied::Taken);
         assert_eq!(book.top(1).unwrap().bids, [level(6, 2)]);
         assert_eq!(book.update(&update(14, 15, vec![])), Applied::Gap);
         assert_eq!(book.top(1), None);
-        assert_eq!(
-            book.update(&update(16, 17, vec![])),
-            Applied::Gap,
-            "only a snapshot mends it"
-        );
+        assert_eq!(book.update(&update(16, 17, vec![])), Applied::Gap, "only a snapshot mends it");
     }
 
     proptest! {

@@ -9,8 +9,8 @@ use ringfence_model::event::{Book, Fill, OrderChange, OrderUpdate, Quote};
 use ringfence_model::order::{OpenOrder, OrderList};
 use ringfence_model::venue::ClientOrderId;
 use ringfence_model::{
-    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder,
-    OrderId, OrderKind, OrderStatus, Position, SeatId, Seq, Side, StreamKind, Timestamp,
+    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind,
+    OrderStatus, Position, SeatId, Seq, Side, StreamKind, Timestamp,
 };
 
 use crate::board::Board;
@@ -133,10 +133,7 @@ struct Counts {
 
 impl std::fmt::Debug for SeatDesk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SeatDesk")
-            .field("seat", &self.seat)
-            .field("orders", &self.orders)
-            .finish_non_exhaustive()
+        f.debug_struct("SeatDesk").field("seat", &self.seat).field("orders", &self.orders).finish_non_exhaustive()
     }
 }
 
@@ -159,17 +156,9 @@ impl SeatDesk {
             next_order: 1,
             next_request: 1,
             followed: BTreeSet::new(),
-            orders_second: Window::new(
-                QuotaKind::OrdersPerSecond,
-                limits.orders_per_second,
-                Micros::from_secs(1),
-            ),
+            orders_second: Window::new(QuotaKind::OrdersPerSecond, limits.orders_per_second, Micros::from_secs(1)),
             orders_day: Window::new(QuotaKind::OrdersPerDay, limits.orders_per_day, Micros(DAY)),
-            cancels_second: Window::new(
-                QuotaKind::CancelsPerSecond,
-                limits.cancels_per_second,
-                Micros::from_secs(1),
-            ),
+            cancels_second: Window::new(QuotaKind::CancelsPerSecond, limits.cancels_per_second, Micros::from_secs(1)),
             history_minute: Window::new(
                 QuotaKind::HistoryRequests,
                 limits.history_requests_per_minute,
@@ -190,14 +179,11 @@ impl SeatDesk {
     }
 
     fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
-        self.instruments
-            .iter()
-            .find(|instrument| instrument.id == id)
+        self.instruments.iter().find(|instrument| instrument.id == id)
     }
 
     fn pnl(&self) -> Decimal {
-        self.ledger
-            .pnl(|instrument| self.board.last_price(instrument))
+        self.ledger.pnl(|instrument| self.board.last_price(instrument))
     }
 
     fn day_pnl(&mut self, now: Timestamp) -> Decimal {
@@ -216,37 +202,26 @@ impl SeatDesk {
             return Err(Denial::Halted);
         }
         let day_pnl = self.day_pnl(now);
-        let instrument = self
-            .instrument(order.instrument)
-            .ok_or(Denial::NotPermitted)?;
-        let same_side = self
-            .orders
-            .values()
-            .filter(|open| open.instrument == order.instrument && open.side == order.side);
+        let instrument = self.instrument(order.instrument).ok_or(Denial::NotPermitted)?;
+        let same_side =
+            self.orders.values().filter(|open| open.instrument == order.instrument && open.side == order.side);
         let picture = Picture {
             instrument,
             limits: &self.limits,
             last_price: self.board.last_price(order.instrument),
             touch: self.board.touch(order.instrument, order.side),
             position: self.ledger.quantity(order.instrument),
-            open_same_side: same_side.fold(Decimal::ZERO, |sum, open| {
-                sum.saturating_add(open.remaining())
-            }),
+            open_same_side: same_side.fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.remaining())),
             open_orders: (
-                self.orders
-                    .values()
-                    .filter(|open| open.instrument == order.instrument)
-                    .count(),
+                self.orders.values().filter(|open| open.instrument == order.instrument).count(),
                 self.orders.len(),
             ),
-            open_notional: self.orders.values().fold(Decimal::ZERO, |sum, open| {
-                sum.saturating_add(open.open_notional())
-            }),
+            open_notional: self
+                .orders
+                .values()
+                .fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.open_notional())),
             day_pnl,
-            free: (
-                self.ledger.free(&instrument.base),
-                self.ledger.free(&instrument.quote),
-            ),
+            free: (self.ledger.free(&instrument.base), self.ledger.free(&instrument.quote)),
         };
         let reservation = gate::check(&picture, order)?;
         self.orders_second.check(now)?;
@@ -259,23 +234,12 @@ impl SeatDesk {
         self.orders_day.count(now);
     }
 
-    fn try_submit(
-        &mut self,
-        now: Timestamp,
-        order: NewOrder,
-        cause: Seq,
-    ) -> Result<OrderId, Denial> {
+    fn try_submit(&mut self, now: Timestamp, order: NewOrder, cause: Seq) -> Result<OrderId, Denial> {
         let reservation = self.check(now, &order)?;
-        let instrument = self
-            .instrument(order.instrument)
-            .ok_or(Denial::NotPermitted)?;
+        let instrument = self.instrument(order.instrument).ok_or(Denial::NotPermitted)?;
         let id = OrderId(self.next_order);
-        let client_order_id = ClientOrderId(format!(
-            "{}-{}-{}",
-            self.session,
-            base36(u64::from(self.seat.0)),
-            base36(id.0)
-        ));
+        let client_order_id =
+            ClientOrderId(format!("{}-{}-{}", self.session, base36(u64::from(self.seat.0)), base36(id.0)));
         let approved = gate::approve(instrument, &order, client_order_id.clone());
         let asset = reserved_asset(instrument, order.side).to_owned();
         self.next_order = self.next_order.saturating_add(1);
@@ -297,13 +261,7 @@ impl SeatDesk {
                 locked: reservation.amount,
             },
         );
-        let command = DeskCommand::Place {
-            seat: self.seat,
-            order: id,
-            instrument: order.instrument,
-            cause,
-            approved,
-        };
+        let command = DeskCommand::Place { seat: self.seat, order: id, instrument: order.instrument, cause, approved };
         (self.sink)(command);
         Ok(id)
     }
@@ -319,44 +277,24 @@ impl SeatDesk {
         if !matches!(open.status, OrderStatus::PendingNew | OrderStatus::Unknown) {
             open.status = OrderStatus::PendingCancel;
         }
-        (self.sink)(DeskCommand::Cancel {
-            seat: self.seat,
-            order,
-            cause,
-        });
+        (self.sink)(DeskCommand::Cancel { seat: self.seat, order, cause });
         Ok(())
     }
 
-    fn try_amend(
-        &mut self,
-        now: Timestamp,
-        order: OrderId,
-        quantity: Decimal,
-        cause: Seq,
-    ) -> Result<(), Denial> {
+    fn try_amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {
         if self.halted {
             return Err(Denial::Halted);
         }
         let open = self.orders.get(&order).ok_or(Denial::UnknownOrder)?;
-        if !matches!(
-            open.status,
-            OrderStatus::Accepted | OrderStatus::PartiallyFilled
-        ) {
+        if !matches!(open.status, OrderStatus::Accepted | OrderStatus::PartiallyFilled) {
             return Err(Denial::UnknownOrder);
         }
-        let instrument = self
-            .instrument(open.instrument)
-            .ok_or(Denial::NotPermitted)?;
+        let instrument = self.instrument(open.instrument).ok_or(Denial::NotPermitted)?;
         gate::check_amend(instrument, open.filled, open.quantity, quantity)?;
         self.orders_second.check(now)?;
         self.orders_day.check(now)?;
         self.count_order(now);
-        (self.sink)(DeskCommand::Amend {
-            seat: self.seat,
-            order,
-            quantity,
-            cause,
-        });
+        (self.sink)(DeskCommand::Amend { seat: self.seat, order, quantity, cause });
         Ok(())
     }
 
@@ -378,10 +316,7 @@ impl SeatDesk {
         }
         open.locked = keep;
         let (id, side) = (open.instrument, open.side);
-        if let Some(asset) = self
-            .instrument(id)
-            .map(|instrument| reserved_asset(instrument, side).to_owned())
-        {
+        if let Some(asset) = self.instrument(id).map(|instrument| reserved_asset(instrument, side).to_owned()) {
             self.ledger.lock(&asset, -freed);
         }
     }
@@ -394,10 +329,7 @@ impl SeatDesk {
         if update.quantity > Decimal::ZERO {
             open.quantity = update.quantity;
         }
-        let (id, keep) = (
-            open.instrument,
-            open.remaining().saturating_mul(open.reservation.per_unit),
-        );
+        let (id, keep) = (open.instrument, open.remaining().saturating_mul(open.reservation.per_unit));
         let freed = if update.status.is_final() {
             self.unlock_to(update.order, Decimal::ZERO);
             self.orders.remove(&update.order);
@@ -408,11 +340,7 @@ impl SeatDesk {
         } else {
             false
         };
-        if freed {
-            self.balance_events(id)
-        } else {
-            Vec::new()
-        }
+        if freed { self.balance_events(id) } else { Vec::new() }
     }
 
     fn apply_fill(&mut self, fill: &Fill) -> Vec<EventBody> {
@@ -424,13 +352,10 @@ impl SeatDesk {
             let by_quote = open.kind.quantity().is_none();
             let keep = match (fill.status.is_final(), by_quote, open.side) {
                 (true, ..) => Decimal::ZERO,
-                (false, true, Side::Buy) => open
-                    .locked
-                    .saturating_sub(fill.quantity.saturating_mul(fill.price))
-                    .max(Decimal::ZERO),
-                (false, true, Side::Sell) => {
-                    open.locked.saturating_sub(fill.quantity).max(Decimal::ZERO)
+                (false, true, Side::Buy) => {
+                    open.locked.saturating_sub(fill.quantity.saturating_mul(fill.price)).max(Decimal::ZERO)
                 }
+                (false, true, Side::Sell) => open.locked.saturating_sub(fill.quantity).max(Decimal::ZERO),
                 (false, false, _) => open.remaining().saturating_mul(open.reservation.per_unit),
             };
             self.unlock_to(fill.order, keep);
@@ -438,10 +363,7 @@ impl SeatDesk {
                 self.orders.remove(&fill.order);
             }
         }
-        let mut told: Vec<_> = assets
-            .iter()
-            .map(|asset| EventBody::Balance(self.ledger.balance(asset)))
-            .collect();
+        let mut told: Vec<_> = assets.iter().map(|asset| EventBody::Balance(self.ledger.balance(asset))).collect();
         told.push(EventBody::Position(self.ledger.position(fill.instrument)));
         told
     }
@@ -450,9 +372,7 @@ impl SeatDesk {
         let Some(instrument) = self.instrument(id) else {
             return Vec::new();
         };
-        [&instrument.base, &instrument.quote]
-            .map(|asset| EventBody::Balance(self.ledger.balance(asset)))
-            .to_vec()
+        [&instrument.base, &instrument.quote].map(|asset| EventBody::Balance(self.ledger.balance(asset))).to_vec()
     }
 
     /// Whether what is locked is exactly what open orders hold. For tests and audits.
@@ -460,9 +380,7 @@ impl SeatDesk {
         let mut held: HashMap<&str, Decimal> = HashMap::new();
         for open in self.orders.values() {
             if let Some(instrument) = self.instrument(open.instrument) {
-                let entry = held
-                    .entry(reserved_asset(instrument, open.side))
-                    .or_default();
+                let entry = held.entry(reserved_asset(instrument, open.side)).or_default();
                 *entry = entry.saturating_add(open.locked);
             }
         }
@@ -498,12 +416,7 @@ impl Desk for SeatDesk {
         self.counted(result)
     }
 
-    fn submit_list(
-        &mut self,
-        _now: Timestamp,
-        _orders: OrderList,
-        _cause: Seq,
-    ) -> Result<Vec<OrderId>, Denial> {
+    fn submit_list(&mut self, _now: Timestamp, _orders: OrderList, _cause: Seq) -> Result<Vec<OrderId>, Denial> {
         self.counted(Err(Denial::Unsupported))
     }
 
@@ -513,27 +426,16 @@ impl Desk for SeatDesk {
     }
 
     /// Counts as one cancel: getting out must not fail for want of quota.
-    fn cancel_all(
-        &mut self,
-        now: Timestamp,
-        instrument: Option<InstrumentId>,
-        cause: Seq,
-    ) -> Result<u32, Denial> {
+    fn cancel_all(&mut self, now: Timestamp, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial> {
         let mut canceled = 0u32;
         for (order, open) in &mut self.orders {
-            if instrument.is_some_and(|wanted| wanted != open.instrument)
-                || open.status == OrderStatus::PendingCancel
-            {
+            if instrument.is_some_and(|wanted| wanted != open.instrument) || open.status == OrderStatus::PendingCancel {
                 continue;
             }
             if !matches!(open.status, OrderStatus::PendingNew | OrderStatus::Unknown) {
                 open.status = OrderStatus::PendingCancel;
             }
-            (self.sink)(DeskCommand::Cancel {
-                seat: self.seat,
-                order: *order,
-                cause,
-            });
+            (self.sink)(DeskCommand::Cancel { seat: self.seat, order: *order, cause });
             canceled = canceled.saturating_add(1);
         }
         if canceled > 0 {
@@ -542,13 +444,7 @@ impl Desk for SeatDesk {
         Ok(canceled)
     }
 
-    fn amend(
-        &mut self,
-        now: Timestamp,
-        order: OrderId,
-        quantity: Decimal,
-        cause: Seq,
-    ) -> Result<(), Denial> {
+    fn amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {
         let result = self.try_amend(now, order, quantity, cause);
         self.counted(result)
     }
@@ -569,28 +465,16 @@ impl Desk for SeatDesk {
         }
         if self.followed.len() >= usize::try_from(self.limits.subscriptions).unwrap_or(usize::MAX) {
             let limit = u64::from(self.limits.subscriptions);
-            return self.counted(Err(Denial::Quota {
-                kind: QuotaKind::Subscriptions,
-                limit,
-                retry_after: Micros(0),
-            }));
+            return self.counted(Err(Denial::Quota { kind: QuotaKind::Subscriptions, limit, retry_after: Micros(0) }));
         }
         self.followed.insert((instrument, stream));
-        (self.sink)(DeskCommand::Subscribe {
-            seat: self.seat,
-            instrument,
-            stream,
-        });
+        (self.sink)(DeskCommand::Subscribe { seat: self.seat, instrument, stream });
         Ok(())
     }
 
     fn unsubscribe(&mut self, instrument: InstrumentId, stream: StreamKind) -> Result<(), Denial> {
         if self.followed.remove(&(instrument, stream)) {
-            (self.sink)(DeskCommand::Unsubscribe {
-                seat: self.seat,
-                instrument,
-                stream,
-            });
+            (self.sink)(DeskCommand::Unsubscribe { seat: self.seat, instrument, stream });
         }
         Ok(())
     }
@@ -600,10 +484,7 @@ impl Desk for SeatDesk {
     }
 
     fn book(&self, instrument: InstrumentId, levels: u32, _as_of: Seq) -> Option<Book> {
-        self.board.book(
-            instrument,
-            usize::try_from(levels.min(BOOK_LEVELS)).unwrap_or(0),
-        )
+        self.board.book(instrument, usize::try_from(levels.min(BOOK_LEVELS)).unwrap_or(0))
     }
 
     fn request_history(
@@ -625,14 +506,7 @@ impl Desk for SeatDesk {
         let request = self.next_request;
         self.next_request = self.next_request.saturating_add(1);
         let limit = limit.clamp(1, HISTORY_LIMIT);
-        (self.sink)(DeskCommand::History {
-            seat: self.seat,
-            request,
-            instrument,
-            interval,
-            start,
-            limit,
-        });
+        (self.sink)(DeskCommand::History { seat: self.seat, request, instrument, interval, start, limit });
         Ok(request)
     }
 
@@ -673,16 +547,8 @@ impl Desk for SeatDesk {
             self.orders_day.state(now),
             self.cancels_second.state(now),
             self.history_minute.state(now),
-            stock(
-                QuotaKind::OpenOrders,
-                self.limits.open_orders,
-                self.orders.len(),
-            ),
-            stock(
-                QuotaKind::Subscriptions,
-                self.limits.subscriptions,
-                self.followed.len(),
-            ),
+            stock(QuotaKind::OpenOrders, self.limits.open_orders, self.orders.len()),
+            stock(QuotaKind::Subscriptions, self.limits.subscriptions, self.followed.len()),
         ]
     }
 

@@ -9,8 +9,7 @@ use ringfence_model::event::{
 };
 use ringfence_model::venue::{ClientOrderId, MarketData, VenueEvent, VenueFill};
 use ringfence_model::{
-    Decimal, EventBody, Instrument, InstrumentId, Micros, OrderStatus, SeatId, StreamKind,
-    Timestamp,
+    Decimal, EventBody, Instrument, InstrumentId, Micros, OrderStatus, SeatId, StreamKind, Timestamp,
 };
 
 use crate::desk::{CommandSink, DeskCommand, SeatDesk};
@@ -70,45 +69,21 @@ pub enum EngineError {
 #[allow(missing_docs, reason = "fields are named after what they hold")]
 pub enum Output {
     /// Hand an event to a plugin.
-    Deliver {
-        seat: SeatId,
-        ts: Timestamp,
-        body: EventBody,
-    },
+    Deliver { seat: SeatId, ts: Timestamp, body: EventBody },
     /// Begin a market stream.
-    Subscribe {
-        instrument: InstrumentId,
-        stream: StreamKind,
-    },
+    Subscribe { instrument: InstrumentId, stream: StreamKind },
     /// End a market stream.
-    Unsubscribe {
-        instrument: InstrumentId,
-        stream: StreamKind,
-    },
+    Unsubscribe { instrument: InstrumentId, stream: StreamKind },
     /// Send an order, once.
     Place(Approved),
     /// Cancel an order.
-    Cancel {
-        symbol: String,
-        client_order_id: ClientOrderId,
-    },
+    Cancel { symbol: String, client_order_id: ClientOrderId },
     /// Make an order smaller.
-    Amend {
-        symbol: String,
-        client_order_id: ClientOrderId,
-        quantity: Decimal,
-    },
+    Amend { symbol: String, client_order_id: ClientOrderId, quantity: Decimal },
     /// Ask for an order.
-    Query {
-        symbol: String,
-        client_order_id: ClientOrderId,
-    },
+    Query { symbol: String, client_order_id: ClientOrderId },
     /// Ask for the fills of an order.
-    Trades {
-        symbol: String,
-        client_order_id: ClientOrderId,
-        venue_order_id: u64,
-    },
+    Trades { symbol: String, client_order_id: ClientOrderId, venue_order_id: u64 },
     /// Ask for klines of the past.
     History {
         seat: SeatId,
@@ -142,9 +117,7 @@ impl Engine {
     /// The session name can't lead a client order id.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         let session = &config.session;
-        if !(1..=SESSION_LENGTH).contains(&session.len())
-            || !session.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
+        if !(1..=SESSION_LENGTH).contains(&session.len()) || !session.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(EngineError::Session(session.clone()));
         }
         Ok(Engine {
@@ -162,11 +135,7 @@ impl Engine {
     ///
     /// # Errors
     /// The name is taken, or an instrument does not exist.
-    pub fn open_seat(
-        &mut self,
-        config: SeatConfig,
-        sink: CommandSink,
-    ) -> Result<(SeatId, SeatDesk), EngineError> {
+    pub fn open_seat(&mut self, config: SeatConfig, sink: CommandSink) -> Result<(SeatId, SeatDesk), EngineError> {
         if self.seats.contains(&config.name) {
             return Err(EngineError::SeatTaken(config.name));
         }
@@ -176,21 +145,11 @@ impl Engine {
             .map(|id| {
                 self.instrument(*id)
                     .cloned()
-                    .ok_or_else(|| EngineError::NoInstrument {
-                        plugin: config.name.clone(),
-                        instrument: id.0,
-                    })
+                    .ok_or_else(|| EngineError::NoInstrument { plugin: config.name.clone(), instrument: id.0 })
             })
             .collect::<Result<Vec<_>, _>>()?;
         let seat = SeatId(u32::try_from(self.seats.len()).unwrap_or(u32::MAX));
-        let desk = SeatDesk::new(
-            seat,
-            &self.config.session,
-            &config,
-            instruments,
-            self.halted.is_some(),
-            sink,
-        );
+        let desk = SeatDesk::new(seat, &self.config.session, &config, instruments, self.halted.is_some(), sink);
         self.seats.push(config.name);
         Ok((seat, desk))
     }
@@ -201,22 +160,13 @@ impl Engine {
     }
 
     fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
-        self.config
-            .instruments
-            .iter()
-            .find(|instrument| instrument.id == id)
+        self.config.instruments.iter().find(|instrument| instrument.id == id)
     }
 
     /// A plugin's command. Commands of one desk must come in their order.
     pub fn command(&mut self, now: Timestamp, command: DeskCommand, out: &mut Vec<Output>) {
         match command {
-            DeskCommand::Place {
-                seat,
-                order,
-                instrument,
-                approved,
-                ..
-            } => {
+            DeskCommand::Place { seat, order, instrument, approved, .. } => {
                 let quantity = approved.order().kind.quantity().unwrap_or_default();
                 if self.halted.is_some() {
                     // Approved before the desk knew of the halt.
@@ -230,66 +180,28 @@ impl Engine {
                         filled: Decimal::ZERO,
                         recovered: false,
                     });
-                    out.push(Output::Deliver {
-                        seat,
-                        ts: now,
-                        body,
-                    });
+                    out.push(Output::Deliver { seat, ts: now, body });
                     return;
                 }
                 let sent = approved.order();
-                let placed = Placed {
-                    seat,
-                    order,
-                    instrument,
-                    symbol: sent.symbol.clone(),
-                    side: sent.side,
-                    quantity,
-                };
+                let placed = Placed { seat, order, instrument, symbol: sent.symbol.clone(), side: sent.side, quantity };
                 self.orders.place(now, sent.client_order_id.clone(), placed);
                 out.push(Output::Place(approved));
             }
             DeskCommand::Cancel { seat, order, .. } => self.orders.cancel(now, seat, order, out),
-            DeskCommand::Amend {
-                seat,
-                order,
-                quantity,
-                ..
-            } => self.orders.amend(now, seat, order, quantity, out),
-            DeskCommand::Subscribe {
-                seat,
-                instrument,
-                stream,
-            } => {
+            DeskCommand::Amend { seat, order, quantity, .. } => self.orders.amend(now, seat, order, quantity, out),
+            DeskCommand::Subscribe { seat, instrument, stream } => {
                 if self.routing.follow(seat, instrument, stream) {
                     out.push(Output::Subscribe { instrument, stream });
                 }
             }
-            DeskCommand::Unsubscribe {
-                seat,
-                instrument,
-                stream,
-            } => {
+            DeskCommand::Unsubscribe { seat, instrument, stream } => {
                 if self.routing.leave(seat, instrument, stream) {
                     out.push(Output::Unsubscribe { instrument, stream });
                 }
             }
-            DeskCommand::History {
-                seat,
-                request,
-                instrument,
-                interval,
-                start,
-                limit,
-            } => {
-                out.push(Output::History {
-                    seat,
-                    request,
-                    instrument,
-                    interval,
-                    start,
-                    limit,
-                });
+            DeskCommand::History { seat, request, instrument, interval, start, limit } => {
+                out.push(Output::History { seat, request, instrument, interval, start, limit });
             }
         }
     }
@@ -305,43 +217,22 @@ impl Engine {
                     self.stranger(&report.client_order_id, &report.symbol, out);
                 }
             }
-            VenueEvent::Answer {
-                client_order_id,
-                kind,
-                outcome,
-            } => {
-                self.orders
-                    .answer(now, &client_order_id, kind, &outcome, out);
+            VenueEvent::Answer { client_order_id, kind, outcome } => {
+                self.orders.answer(now, &client_order_id, kind, &outcome, out);
             }
-            VenueEvent::Queried {
-                client_order_id,
-                report,
-            } => match report {
+            VenueEvent::Queried { client_order_id, report } => match report {
                 Some(report) => drop(self.orders.report(now, &report, true, out)),
                 None => self.orders.not_found(now, &client_order_id, out),
             },
             VenueEvent::StreamsDown => {
                 for (instrument, stream, seat) in self.routing.all() {
-                    let body = EventBody::FeedGap {
-                        instrument,
-                        stream,
-                        reason: GapReason::Disconnected,
-                        missed: 0,
-                    };
-                    out.push(Output::Deliver {
-                        seat,
-                        ts: now,
-                        body,
-                    });
+                    let body = EventBody::FeedGap { instrument, stream, reason: GapReason::Disconnected, missed: 0 };
+                    out.push(Output::Deliver { seat, ts: now, body });
                 }
             }
             VenueEvent::StreamsUp => {
                 for (instrument, stream, seat) in self.routing.all() {
-                    out.push(Output::Deliver {
-                        seat,
-                        ts: now,
-                        body: EventBody::FeedResumed { instrument, stream },
-                    });
+                    out.push(Output::Deliver { seat, ts: now, body: EventBody::FeedResumed { instrument, stream } });
                 }
             }
             VenueEvent::UserUp => self.orders.reconcile(now, out),
@@ -352,20 +243,12 @@ impl Engine {
 
     fn stranger(&mut self, id: &ClientOrderId, symbol: &str, out: &mut Vec<Output>) {
         if self.strangers.insert(id.clone()) {
-            out.push(Output::Unattributed {
-                what: format!("order {} on {symbol}", id.0),
-            });
+            out.push(Output::Unattributed { what: format!("order {} on {symbol}", id.0) });
         }
     }
 
     /// Fills of one order, as the venue lists them.
-    pub fn trades(
-        &mut self,
-        now: Timestamp,
-        id: &ClientOrderId,
-        fills: &[VenueFill],
-        out: &mut Vec<Output>,
-    ) {
+    pub fn trades(&mut self, now: Timestamp, id: &ClientOrderId, fills: &[VenueFill], out: &mut Vec<Output>) {
         self.orders.trades(now, id, fills, out);
     }
 
@@ -379,16 +262,8 @@ impl Engine {
         complete: bool,
         out: &mut Vec<Output>,
     ) {
-        let body = EventBody::History(Arc::new(History {
-            request,
-            klines,
-            complete,
-        }));
-        out.push(Output::Deliver {
-            seat,
-            ts: now,
-            body,
-        });
+        let body = EventBody::History(Arc::new(History { request, klines, complete }));
+        out.push(Output::Deliver { seat, ts: now, body });
     }
 
     /// Time goes on: what has had no word for too long is asked for.
@@ -400,11 +275,7 @@ impl Engine {
     pub fn halt(&mut self, now: Timestamp, reason: HaltReason, out: &mut Vec<Output>) {
         self.halted = Some(reason);
         for seat in self.seat_ids() {
-            out.push(Output::Deliver {
-                seat,
-                ts: now,
-                body: EventBody::Halted(reason),
-            });
+            out.push(Output::Deliver { seat, ts: now, body: EventBody::Halted(reason) });
         }
     }
 
@@ -412,11 +283,7 @@ impl Engine {
     pub fn resume(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         if self.halted.take().is_some() {
             for seat in self.seat_ids() {
-                out.push(Output::Deliver {
-                    seat,
-                    ts: now,
-                    body: EventBody::Resumed,
-                });
+                out.push(Output::Deliver { seat, ts: now, body: EventBody::Resumed });
             }
         }
     }
@@ -433,64 +300,20 @@ impl Engine {
     fn market(&mut self, now: Timestamp, data: MarketData, out: &mut Vec<Output>) {
         let mut tell = |seats: &mut dyn Iterator<Item = SeatId>, ts: Timestamp, body: EventBody| {
             for seat in seats {
-                out.push(Output::Deliver {
-                    seat,
-                    ts,
-                    body: body.clone(),
-                });
+                out.push(Output::Deliver { seat, ts, body: body.clone() });
             }
         };
         let routing = &self.routing;
         match data {
-            MarketData::Trade {
-                instrument,
-                ts,
-                id,
-                price,
-                quantity,
-                aggressor,
-            } => {
-                let trade = Trade {
-                    instrument,
-                    id,
-                    price,
-                    quantity,
-                    aggressor,
-                };
-                tell(
-                    &mut routing.of(instrument, StreamKind::Trades),
-                    ts,
-                    EventBody::Trade(trade),
-                );
+            MarketData::Trade { instrument, ts, id, price, quantity, aggressor } => {
+                let trade = Trade { instrument, id, price, quantity, aggressor };
+                tell(&mut routing.of(instrument, StreamKind::Trades), ts, EventBody::Trade(trade));
             }
-            MarketData::AggregateTrade {
-                instrument,
-                ts,
-                id,
-                price,
-                quantity,
-                aggressor,
-            } => {
-                let trade = Trade {
-                    instrument,
-                    id,
-                    price,
-                    quantity,
-                    aggressor,
-                };
-                tell(
-                    &mut routing.of(instrument, StreamKind::AggregateTrades),
-                    ts,
-                    EventBody::AggregateTrade(trade),
-                );
+            MarketData::AggregateTrade { instrument, ts, id, price, quantity, aggressor } => {
+                let trade = Trade { instrument, id, price, quantity, aggressor };
+                tell(&mut routing.of(instrument, StreamKind::AggregateTrades), ts, EventBody::AggregateTrade(trade));
             }
-            MarketData::Quote {
-                instrument,
-                ts,
-                bid,
-                ask,
-                ..
-            } => {
+            MarketData::Quote { instrument, ts, bid, ask, .. } => {
                 let quote = Quote {
                     instrument,
                     bid_price: bid.price,
@@ -498,43 +321,23 @@ impl Engine {
                     ask_price: ask.price,
                     ask_quantity: ask.quantity,
                 };
-                tell(
-                    &mut routing.of(instrument, StreamKind::Quotes),
-                    ts.unwrap_or(now),
-                    EventBody::Quote(quote),
-                );
+                tell(&mut routing.of(instrument, StreamKind::Quotes), ts.unwrap_or(now), EventBody::Quote(quote));
             }
             MarketData::Depth { ts, update } => {
                 let instrument = update.instrument;
-                tell(
-                    &mut routing.of(instrument, StreamKind::Depth),
-                    ts,
-                    EventBody::Depth(Arc::new(update)),
-                );
+                tell(&mut routing.of(instrument, StreamKind::Depth), ts, EventBody::Depth(Arc::new(update)));
             }
             MarketData::Book { ts, book } => {
                 let seats = routing.of_books(book.instrument);
-                tell(
-                    &mut seats.into_iter(),
-                    ts.unwrap_or(now),
-                    EventBody::Book(Arc::new(book)),
-                );
+                tell(&mut seats.into_iter(), ts.unwrap_or(now), EventBody::Book(Arc::new(book)));
             }
             MarketData::Kline { ts, kline } => {
                 let (instrument, stream) = (kline.instrument, StreamKind::Klines(kline.interval));
-                tell(
-                    &mut routing.of(instrument, stream),
-                    ts,
-                    EventBody::Kline(Arc::new(kline)),
-                );
+                tell(&mut routing.of(instrument, stream), ts, EventBody::Kline(Arc::new(kline)));
             }
             MarketData::Ticker { ts, ticker } => {
                 let instrument = ticker.instrument;
-                tell(
-                    &mut routing.of(instrument, StreamKind::Ticker),
-                    ts,
-                    EventBody::Ticker(Arc::new(ticker)),
-                );
+                tell(&mut routing.of(instrument, StreamKind::Ticker), ts, EventBody::Ticker(Arc::new(ticker)));
             }
         }
     }

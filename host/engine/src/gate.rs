@@ -60,11 +60,7 @@ pub(crate) struct Reservation {
 }
 
 fn risk(limit: RiskLimit, allowed: Decimal, asked: Decimal) -> Denial {
-    Denial::Risk {
-        limit,
-        allowed,
-        asked,
-    }
+    Denial::Risk { limit, allowed, asked }
 }
 
 fn is_multiple(value: Decimal, step: Decimal) -> bool {
@@ -74,9 +70,7 @@ fn is_multiple(value: Decimal, step: Decimal) -> bool {
 fn tag_is_sound(tag: Option<&str>) -> bool {
     tag.is_none_or(|tag| {
         (1..=TAG_LENGTH).contains(&tag.len())
-            && tag
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     })
 }
 
@@ -85,25 +79,15 @@ fn check_quantity(instrument: &Instrument, quantity: Decimal, market: bool) -> R
     if quantity <= Decimal::ZERO {
         return Err(Denial::InvalidField(OrderField::Quantity));
     }
-    let refused = |kind, bound| Denial::Filter {
-        kind,
-        bound,
-        asked: quantity,
-    };
+    let refused = |kind, bound| Denial::Filter { kind, bound, asked: quantity };
     if quantity < instrument.min_quantity {
         return Err(refused(FilterKind::LotSize, instrument.min_quantity));
     }
     if !instrument.max_quantity.is_zero() && quantity > instrument.max_quantity {
         return Err(refused(FilterKind::LotSize, instrument.max_quantity));
     }
-    if market
-        && !instrument.market_max_quantity.is_zero()
-        && quantity > instrument.market_max_quantity
-    {
-        return Err(refused(
-            FilterKind::MarketLotSize,
-            instrument.market_max_quantity,
-        ));
+    if market && !instrument.market_max_quantity.is_zero() && quantity > instrument.market_max_quantity {
+        return Err(refused(FilterKind::MarketLotSize, instrument.market_max_quantity));
     }
     if !is_multiple(quantity, instrument.step_size) {
         return Err(refused(FilterKind::LotSize, instrument.step_size));
@@ -116,11 +100,7 @@ fn check_price(instrument: &Instrument, price: Decimal) -> Result<(), Denial> {
     if price <= Decimal::ZERO {
         return Err(Denial::InvalidField(OrderField::Price));
     }
-    let refused = |bound| Denial::Filter {
-        kind: FilterKind::PriceFilter,
-        bound,
-        asked: price,
-    };
+    let refused = |bound| Denial::Filter { kind: FilterKind::PriceFilter, bound, asked: price };
     if price < instrument.min_price {
         return Err(refused(instrument.min_price));
     }
@@ -150,11 +130,7 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
         OrderKind::Market(MarketSize::Base(quantity)) => {
             check_quantity(instrument, quantity, true)?;
             let price = picture.touch.ok_or_else(unknown_price)?;
-            (
-                quantity,
-                product(quantity, price)?,
-                product(price, MARKET_MARGIN)?,
-            )
+            (quantity, product(quantity, price)?, product(price, MARKET_MARGIN)?)
         }
         OrderKind::Market(MarketSize::Quote(amount)) => {
             if amount <= Decimal::ZERO {
@@ -164,12 +140,7 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
             let quantity = amount.checked_div(price).ok_or_else(unknown_price)?;
             (quantity, amount, price)
         }
-        OrderKind::Limit {
-            quantity,
-            price,
-            iceberg_quantity,
-            ..
-        } => {
+        OrderKind::Limit { quantity, price, iceberg_quantity, .. } => {
             if iceberg_quantity.is_some() {
                 return Err(Denial::Unsupported);
             }
@@ -203,67 +174,33 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
     }
     if in_all >= usize::try_from(limits.open_orders).unwrap_or(usize::MAX) {
         let limit = u64::from(limits.open_orders);
-        return Err(Denial::Quota {
-            kind: QuotaKind::OpenOrders,
-            limit,
-            retry_after: Micros(0),
-        });
+        return Err(Denial::Quota { kind: QuotaKind::OpenOrders, limit, retry_after: Micros(0) });
     }
     let reservation = match (order.side, order.kind) {
         // A quote-sized sell gives base away, as much as the price will make it.
-        (Side::Sell, OrderKind::Market(MarketSize::Quote(_))) => Reservation {
-            amount: product(quantity, MARKET_MARGIN)?.round_dp(8),
-            per_unit: Decimal::ONE,
-            notional,
-        },
-        (Side::Sell, _) => Reservation {
-            amount: quantity,
-            per_unit: Decimal::ONE,
-            notional,
-        },
-        (Side::Buy, OrderKind::Market(MarketSize::Quote(amount))) => Reservation {
-            amount,
-            per_unit,
-            notional,
-        },
-        (Side::Buy, _) => Reservation {
-            amount: product(quantity, per_unit)?,
-            per_unit,
-            notional,
-        },
+        (Side::Sell, OrderKind::Market(MarketSize::Quote(_))) => {
+            Reservation { amount: product(quantity, MARKET_MARGIN)?.round_dp(8), per_unit: Decimal::ONE, notional }
+        }
+        (Side::Sell, _) => Reservation { amount: quantity, per_unit: Decimal::ONE, notional },
+        (Side::Buy, OrderKind::Market(MarketSize::Quote(amount))) => Reservation { amount, per_unit, notional },
+        (Side::Buy, _) => Reservation { amount: product(quantity, per_unit)?, per_unit, notional },
     };
     let (asset, free) = match order.side {
         Side::Buy => (&instrument.quote, picture.free.1),
         Side::Sell => (&instrument.base, picture.free.0),
     };
     if reservation.amount > free {
-        return Err(Denial::InsufficientBalance {
-            asset: asset.clone(),
-            needed: reservation.amount,
-            free,
-        });
+        return Err(Denial::InsufficientBalance { asset: asset.clone(), needed: reservation.amount, free });
     }
     Ok(reservation)
 }
 
-fn check_notional(
-    instrument: &Instrument,
-    notional: Decimal,
-    is_market: bool,
-) -> Result<(), Denial> {
+fn check_notional(instrument: &Instrument, notional: Decimal, is_market: bool) -> Result<(), Denial> {
     if notional < instrument.min_notional && (!is_market || instrument.min_notional_on_market) {
-        return Err(Denial::Filter {
-            kind: FilterKind::MinNotional,
-            bound: instrument.min_notional,
-            asked: notional,
-        });
+        return Err(Denial::Filter { kind: FilterKind::MinNotional, bound: instrument.min_notional, asked: notional });
     }
     if !instrument.max_notional.is_zero() && !is_market && notional > instrument.max_notional {
-        return Err(Denial::Filter {
-            kind: FilterKind::MaxNotional,
-            bound: instrument.max_notional,
-            asked: notional,
-        });
+        return Err(Denial::Filter { kind: FilterKind::MaxNotional, bound: instrument.max_notional, asked: notional });
     }
     Ok(())
 }
@@ -283,12 +220,7 @@ fn check_collar(limits: &Limits, price: Decimal, last: Decimal) -> Result<(), De
     Ok(())
 }
 
-fn check_risk(
-    picture: &Picture<'_>,
-    order: &NewOrder,
-    quantity: Decimal,
-    notional: Decimal,
-) -> Result<(), Denial> {
+fn check_risk(picture: &Picture<'_>, order: &NewOrder, quantity: Decimal, notional: Decimal) -> Result<(), Denial> {
     let limits = picture.limits;
     let position = picture.position;
     // What is left to close once all open orders of this side are done.
@@ -303,18 +235,10 @@ fn check_risk(
         return Err(risk(RiskLimit::ReduceOnly, closable, quantity));
     }
     if !limits.daily_loss.is_zero() && !reduces && picture.day_pnl < -limits.daily_loss {
-        return Err(risk(
-            RiskLimit::DailyLoss,
-            limits.daily_loss,
-            -picture.day_pnl,
-        ));
+        return Err(risk(RiskLimit::DailyLoss, limits.daily_loss, -picture.day_pnl));
     }
     if !limits.order_notional.is_zero() && notional > limits.order_notional {
-        return Err(risk(
-            RiskLimit::OrderNotional,
-            limits.order_notional,
-            notional,
-        ));
+        return Err(risk(RiskLimit::OrderNotional, limits.order_notional, notional));
     }
     let open = picture.open_notional.saturating_add(notional);
     if !limits.open_notional.is_zero() && open > limits.open_notional {
@@ -325,9 +249,7 @@ fn check_risk(
             Side::Buy => position,
             Side::Sell => -position,
         };
-        let after = signed
-            .saturating_add(picture.open_same_side)
-            .saturating_add(quantity);
+        let after = signed.saturating_add(picture.open_same_side).saturating_add(quantity);
         let price = notional.checked_div(quantity).unwrap_or_default();
         let value = after.saturating_mul(price);
         if value > limits.position_notional {
@@ -338,17 +260,8 @@ fn check_risk(
 }
 
 /// Stamps an order that passed [`check`].
-pub(crate) fn approve(
-    instrument: &Instrument,
-    order: &NewOrder,
-    client_order_id: ClientOrderId,
-) -> Approved {
-    Approved(VenueOrder {
-        symbol: instrument.symbol.clone(),
-        side: order.side,
-        kind: order.kind,
-        client_order_id,
-    })
+pub(crate) fn approve(instrument: &Instrument, order: &NewOrder, client_order_id: ClientOrderId) -> Approved {
+    Approved(VenueOrder { symbol: instrument.symbol.clone(), side: order.side, kind: order.kind, client_order_id })
 }
 
 /// Checks the smaller quantity of an amendment.

@@ -28,8 +28,7 @@ struct Holding {
 impl Holding {
     /// A change of quantity at a price.
     fn change(&mut self, quantity: Decimal, price: Decimal) {
-        let adds = self.quantity.is_zero()
-            || self.quantity.is_sign_negative() == quantity.is_sign_negative();
+        let adds = self.quantity.is_zero() || self.quantity.is_sign_negative() == quantity.is_sign_negative();
         let value = quantity.saturating_mul(price);
         if adds {
             self.quantity = self.quantity.saturating_add(quantity);
@@ -37,24 +36,15 @@ impl Holding {
             return;
         }
         // The part that closes; the rest, if any, opens the other side.
-        let closing = if quantity.abs() <= self.quantity.abs() {
-            quantity
-        } else {
-            -self.quantity
-        };
+        let closing = if quantity.abs() <= self.quantity.abs() { quantity } else { -self.quantity };
         let cost_of_closed = if closing == -self.quantity {
             self.cost
         } else {
             // Not zero: `adds` covers an empty position.
-            self.cost
-                .saturating_mul(closing.abs())
-                .checked_div(self.quantity.abs())
-                .unwrap_or_default()
+            self.cost.saturating_mul(closing.abs()).checked_div(self.quantity.abs()).unwrap_or_default()
         };
         let proceeds = -closing.saturating_mul(price);
-        self.realised = self
-            .realised
-            .saturating_add(proceeds.saturating_sub(cost_of_closed));
+        self.realised = self.realised.saturating_add(proceeds.saturating_sub(cost_of_closed));
         self.quantity = self.quantity.saturating_add(closing);
         self.cost = self.cost.saturating_sub(cost_of_closed);
         let rest = quantity.saturating_sub(closing);
@@ -78,10 +68,7 @@ impl Ledger {
             initial,
             locked: BTreeMap::new(),
             positions: BTreeMap::new(),
-            instruments: instruments
-                .iter()
-                .map(|i| (i.id, (i.base.clone(), i.quote.clone())))
-                .collect(),
+            instruments: instruments.iter().map(|i| (i.id, (i.base.clone(), i.quote.clone()))).collect(),
         }
     }
 
@@ -142,11 +129,7 @@ impl Ledger {
 
     /// An asset's balance.
     pub fn balance(&self, asset: &str) -> Balance {
-        Balance {
-            asset: asset.to_owned(),
-            free: self.free(asset),
-            locked: self.locked(asset),
-        }
+        Balance { asset: asset.to_owned(), free: self.free(asset), locked: self.locked(asset) }
     }
 
     /// All assets of the allocation and those that fills brought.
@@ -156,36 +139,23 @@ impl Ledger {
 
     /// Signed quantity in base.
     pub fn quantity(&self, instrument: InstrumentId) -> Decimal {
-        self.positions
-            .get(&instrument.0)
-            .map(|holding| holding.quantity)
-            .unwrap_or_default()
+        self.positions.get(&instrument.0).map(|holding| holding.quantity).unwrap_or_default()
     }
 
     /// One position.
     pub fn position(&self, instrument: InstrumentId) -> Position {
-        let holding = self
-            .positions
-            .get(&instrument.0)
-            .copied()
-            .unwrap_or_default();
+        let holding = self.positions.get(&instrument.0).copied().unwrap_or_default();
         Position {
             instrument,
             quantity: holding.quantity,
-            average_price: holding
-                .cost
-                .checked_div(holding.quantity)
-                .unwrap_or_default(),
+            average_price: holding.cost.checked_div(holding.quantity).unwrap_or_default(),
             realised_pnl: holding.realised,
         }
     }
 
     /// Every position that was ever opened.
     pub fn positions(&self) -> Vec<Position> {
-        self.positions
-            .keys()
-            .map(|id| self.position(InstrumentId(*id)))
-            .collect()
+        self.positions.keys().map(|id| self.position(InstrumentId(*id))).collect()
     }
 
     /// What fills and commissions changed, by asset; zero ones left out.
@@ -193,10 +163,7 @@ impl Ledger {
         self.total
             .iter()
             .map(|(asset, total)| {
-                (
-                    asset.clone(),
-                    total.saturating_sub(self.initial.get(asset).copied().unwrap_or_default()),
-                )
+                (asset.clone(), total.saturating_sub(self.initial.get(asset).copied().unwrap_or_default()))
             })
             .filter(|(_, change)| !change.is_zero())
             .collect()
@@ -204,14 +171,10 @@ impl Ledger {
 
     /// Realised and unrealised profit and loss at these prices; a position without a price counts at cost.
     pub fn pnl(&self, price: impl Fn(InstrumentId) -> Option<Decimal>) -> Decimal {
-        self.positions
-            .iter()
-            .fold(Decimal::ZERO, |sum, (id, holding)| {
-                let value = price(InstrumentId(*id))
-                    .map_or(holding.cost, |price| holding.quantity.saturating_mul(price));
-                sum.saturating_add(holding.realised)
-                    .saturating_add(value.saturating_sub(holding.cost))
-            })
+        self.positions.iter().fold(Decimal::ZERO, |sum, (id, holding)| {
+            let value = price(InstrumentId(*id)).map_or(holding.cost, |price| holding.quantity.saturating_mul(price));
+            sum.saturating_add(holding.realised).saturating_add(value.saturating_sub(holding.cost))
+        })
     }
 }
 
@@ -270,10 +233,7 @@ mod tests {
         let position = ledger.position(InstrumentId(0));
         assert_eq!(position.quantity, Decimal::ZERO);
         assert_eq!(position.realised_pnl, Decimal::new(989, 2));
-        assert_eq!(
-            ledger.changes(),
-            [("USDT".to_owned(), Decimal::new(989, 2))]
-        );
+        assert_eq!(ledger.changes(), [("USDT".to_owned(), Decimal::new(989, 2))]);
     }
 
     #[test]

@@ -63,20 +63,11 @@ pub struct Window {
 impl Window {
     /// An empty window.
     pub fn new(kind: QuotaKind, limit: u32, length: Micros) -> Self {
-        Window {
-            kind,
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            length,
-            times: VecDeque::new(),
-        }
+        Window { kind, limit: usize::try_from(limit).unwrap_or(usize::MAX), length, times: VecDeque::new() }
     }
 
     fn forget(&mut self, now: Timestamp) {
-        while self
-            .times
-            .front()
-            .is_some_and(|time| now.since(*time) >= self.length)
-        {
+        while self.times.front().is_some_and(|time| now.since(*time) >= self.length) {
             self.times.pop_front();
         }
     }
@@ -90,15 +81,8 @@ impl Window {
         if self.times.len() < self.limit {
             return Ok(());
         }
-        let retry_after = self
-            .times
-            .front()
-            .map_or(Micros::MAX, |oldest| oldest.plus(self.length).since(now));
-        Err(Denial::Quota {
-            kind: self.kind,
-            limit: self.limit_u64(),
-            retry_after,
-        })
+        let retry_after = self.times.front().map_or(Micros::MAX, |oldest| oldest.plus(self.length).since(now));
+        Err(Denial::Quota { kind: self.kind, limit: self.limit_u64(), retry_after })
     }
 
     /// Counts one.
@@ -113,18 +97,12 @@ impl Window {
 
     /// How much is used.
     pub fn state(&self, now: Timestamp) -> QuotaState {
-        let live = || {
-            self.times
-                .iter()
-                .filter(|time| now.since(**time) < self.length)
-        };
+        let live = || self.times.iter().filter(|time| now.since(**time) < self.length);
         QuotaState {
             kind: self.kind,
             limit: self.limit_u64(),
             used: u64::try_from(live().count()).unwrap_or(u64::MAX),
-            resets_in: live()
-                .next()
-                .map_or(Micros(0), |oldest| oldest.plus(self.length).since(now)),
+            resets_in: live().next().map_or(Micros(0), |oldest| oldest.plus(self.length).since(now)),
         }
     }
 }

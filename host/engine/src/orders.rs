@@ -5,12 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_model::event::{Fill, OrderChange, OrderReason, OrderUpdate};
-use ringfence_model::venue::{
-    ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueFill,
-};
-use ringfence_model::{
-    Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp,
-};
+use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueFill};
+use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp};
 
 use crate::engine::Output;
 
@@ -82,11 +78,7 @@ impl Tracked {
     }
 
     fn tell(&self, ts: Timestamp, body: EventBody, out: &mut Vec<Output>) {
-        out.push(Output::Deliver {
-            seat: self.seat,
-            ts,
-            body,
-        });
+        out.push(Output::Deliver { seat: self.seat, ts, body });
     }
 
     /// Books a fill unless it is known; the order's state after it.
@@ -147,30 +139,20 @@ impl Tracked {
     fn ask_trades(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
         if let Some(venue_order_id) = self.venue_order_id {
-            out.push(Output::Trades {
-                symbol: self.symbol.clone(),
-                client_order_id: id.clone(),
-                venue_order_id,
-            });
+            out.push(Output::Trades { symbol: self.symbol.clone(), client_order_id: id.clone(), venue_order_id });
         }
     }
 
     fn ask(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
-        out.push(Output::Query {
-            symbol: self.symbol.clone(),
-            client_order_id: id.clone(),
-        });
+        out.push(Output::Query { symbol: self.symbol.clone(), client_order_id: id.clone() });
     }
 
     fn send_cancel(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.cancel = Cancel::Sent;
         self.status = OrderStatus::PendingCancel;
         self.asked_at = now;
-        out.push(Output::Cancel {
-            symbol: self.symbol.clone(),
-            client_order_id: id.clone(),
-        });
+        out.push(Output::Cancel { symbol: self.symbol.clone(), client_order_id: id.clone() });
     }
 }
 
@@ -229,13 +211,7 @@ impl Orders {
     }
 
     /// Cancels an order; one that is done already tells so by its own end.
-    pub(crate) fn cancel(
-        &mut self,
-        now: Timestamp,
-        seat: SeatId,
-        order: OrderId,
-        out: &mut Vec<Output>,
-    ) {
+    pub(crate) fn cancel(&mut self, now: Timestamp, seat: SeatId, order: OrderId, out: &mut Vec<Output>) {
         let Some(id) = self.ids.get(&(seat, order)) else {
             return;
         };
@@ -268,17 +244,9 @@ impl Orders {
         if tracked.accepted && tracked.cancel == Cancel::No && tracked.end.is_none() {
             tracked.amending = true;
             tracked.asked_at = now;
-            out.push(Output::Amend {
-                symbol: tracked.symbol.clone(),
-                client_order_id: id.clone(),
-                quantity,
-            });
+            out.push(Output::Amend { symbol: tracked.symbol.clone(), client_order_id: id.clone(), quantity });
         } else {
-            tracked.tell(
-                now,
-                tracked.update(OrderChange::AmendRejected, OrderReason::NotFound, false),
-                out,
-            );
+            tracked.tell(now, tracked.update(OrderChange::AmendRejected, OrderReason::NotFound, false), out);
         }
     }
 
@@ -300,26 +268,16 @@ impl Orders {
         if report.quantity > Decimal::ZERO && tracked.quantity.is_zero() {
             tracked.quantity = report.quantity;
         }
-        if report.status != OrderStatus::Rejected
-            && (!tracked.accepted || tracked.status == OrderStatus::Unknown)
-        {
+        if report.status != OrderStatus::Rejected && (!tracked.accepted || tracked.status == OrderStatus::Unknown) {
             tracked.accepted = true;
             tracked.status = tracked.open_status();
-            tracked.tell(
-                ts,
-                tracked.update(OrderChange::Accepted, OrderReason::None, recovered),
-                out,
-            );
+            tracked.tell(ts, tracked.update(OrderChange::Accepted, OrderReason::None, recovered), out);
         }
         let shrunk = report.quantity > Decimal::ZERO && report.quantity < tracked.quantity;
         if report.amended || (recovered && shrunk) {
             tracked.amending = false;
             tracked.quantity = report.quantity;
-            tracked.tell(
-                ts,
-                tracked.update(OrderChange::Amended, OrderReason::None, recovered),
-                out,
-            );
+            tracked.tell(ts, tracked.update(OrderChange::Amended, OrderReason::None, recovered), out);
         } else if recovered {
             tracked.amending = false;
         }
@@ -328,11 +286,7 @@ impl Orders {
             tracked.fill(ts, fill, final_at, recovered, out);
         }
         if report.status.is_final() {
-            tracked.end = Some(End {
-                status: report.status,
-                reason: report.reason,
-                filled: report.filled,
-            });
+            tracked.end = Some(End { status: report.status, reason: report.reason, filled: report.filled });
         }
         if tracked.filled < report.filled {
             tracked.ask_trades(now, id, out);
@@ -367,11 +321,7 @@ impl Orders {
                     // The stream knows better than the answer; ask.
                     tracked.ask(now, id, out);
                 } else {
-                    tracked.end = Some(End {
-                        status: OrderStatus::Rejected,
-                        reason: *reason,
-                        filled: Decimal::ZERO,
-                    });
+                    tracked.end = Some(End { status: OrderStatus::Rejected, reason: *reason, filled: Decimal::ZERO });
                     tracked.finish(now, false, out);
                     self.remove(id);
                 }
@@ -379,11 +329,7 @@ impl Orders {
             (CommandKind::Place, CommandOutcome::Unknown) => {
                 if !tracked.accepted {
                     tracked.status = OrderStatus::Unknown;
-                    tracked.tell(
-                        now,
-                        tracked.update(OrderChange::Unknown, OrderReason::None, false),
-                        out,
-                    );
+                    tracked.tell(now, tracked.update(OrderChange::Unknown, OrderReason::None, false), out);
                 }
                 tracked.ask(now, id, out);
             }
@@ -391,22 +337,14 @@ impl Orders {
                 if tracked.end.is_none() {
                     tracked.cancel = Cancel::No;
                     tracked.status = tracked.open_status();
-                    tracked.tell(
-                        now,
-                        tracked.update(OrderChange::CancelRejected, *reason, false),
-                        out,
-                    );
+                    tracked.tell(now, tracked.update(OrderChange::CancelRejected, *reason, false), out);
                 }
                 // Most often the order ended first; its report is on the way or was lost.
                 tracked.ask(now, id, out);
             }
             (CommandKind::Amend, CommandOutcome::Rejected(reason)) => {
                 tracked.amending = false;
-                tracked.tell(
-                    now,
-                    tracked.update(OrderChange::AmendRejected, *reason, false),
-                    out,
-                );
+                tracked.tell(now, tracked.update(OrderChange::AmendRejected, *reason, false), out);
             }
             (CommandKind::Cancel, CommandOutcome::Unknown) => {
                 // Unlike an order, a cancel may be sent twice: if the order turns out to be open, it is.
@@ -425,24 +363,15 @@ impl Orders {
         tracked.asked_at = now;
         // It may still be on its way; only time makes the answer final.
         if !tracked.accepted && now.since(tracked.sent_at) >= NEVER_ARRIVED_AFTER {
-            tracked.end = Some(End {
-                status: OrderStatus::Rejected,
-                reason: OrderReason::NotFound,
-                filled: Decimal::ZERO,
-            });
+            tracked.end =
+                Some(End { status: OrderStatus::Rejected, reason: OrderReason::NotFound, filled: Decimal::ZERO });
             tracked.finish(now, true, out);
             self.remove(id);
         }
     }
 
     /// Fills of one order as the venue lists them; those that were missed are told in order.
-    pub(crate) fn trades(
-        &mut self,
-        now: Timestamp,
-        id: &ClientOrderId,
-        fills: &[VenueFill],
-        out: &mut Vec<Output>,
-    ) {
+    pub(crate) fn trades(&mut self, now: Timestamp, id: &ClientOrderId, fills: &[VenueFill], out: &mut Vec<Output>) {
         let Some(tracked) = self.tracked.get_mut(id) else {
             return;
         };
@@ -470,10 +399,7 @@ impl Orders {
             if tracked.end.is_some() {
                 tracked.ask_trades(now, id, out);
             } else if tracked.amending
-                || matches!(
-                    tracked.status,
-                    OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown
-                )
+                || matches!(tracked.status, OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown)
             {
                 tracked.ask(now, id, out);
             }

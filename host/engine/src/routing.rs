@@ -12,23 +12,13 @@ pub(crate) struct Routing {
 
 impl Routing {
     /// True if this is the stream's first follower.
-    pub(crate) fn follow(
-        &mut self,
-        seat: SeatId,
-        instrument: InstrumentId,
-        stream: StreamKind,
-    ) -> bool {
+    pub(crate) fn follow(&mut self, seat: SeatId, instrument: InstrumentId, stream: StreamKind) -> bool {
         let seats = self.followers.entry((instrument, stream)).or_default();
         seats.insert(seat) && seats.len() == 1
     }
 
     /// True if nobody follows the stream any more.
-    pub(crate) fn leave(
-        &mut self,
-        seat: SeatId,
-        instrument: InstrumentId,
-        stream: StreamKind,
-    ) -> bool {
+    pub(crate) fn leave(&mut self, seat: SeatId, instrument: InstrumentId, stream: StreamKind) -> bool {
         let Some(seats) = self.followers.get_mut(&(instrument, stream)) else {
             return false;
         };
@@ -40,38 +30,23 @@ impl Routing {
     }
 
     /// Seats that follow a stream, in order.
-    pub(crate) fn of(
-        &self,
-        instrument: InstrumentId,
-        stream: StreamKind,
-    ) -> impl Iterator<Item = SeatId> + '_ {
-        self.followers
-            .get(&(instrument, stream))
-            .into_iter()
-            .flatten()
-            .copied()
+    pub(crate) fn of(&self, instrument: InstrumentId, stream: StreamKind) -> impl Iterator<Item = SeatId> + '_ {
+        self.followers.get(&(instrument, stream)).into_iter().flatten().copied()
     }
 
     /// Seats to which a book snapshot means something, each once.
     pub(crate) fn of_books(&self, instrument: InstrumentId) -> BTreeSet<SeatId> {
-        [
-            StreamKind::Depth,
-            StreamKind::Book(5),
-            StreamKind::Book(10),
-            StreamKind::Book(20),
-        ]
-        .into_iter()
-        .flat_map(|stream| self.of(instrument, stream))
-        .collect()
+        [StreamKind::Depth, StreamKind::Book(5), StreamKind::Book(10), StreamKind::Book(20)]
+            .into_iter()
+            .flat_map(|stream| self.of(instrument, stream))
+            .collect()
     }
 
     /// Every stream with each of its followers.
     pub(crate) fn all(&self) -> impl Iterator<Item = (InstrumentId, StreamKind, SeatId)> + '_ {
         self.followers
             .iter()
-            .flat_map(|((instrument, stream), seats)| {
-                seats.iter().map(|seat| (*instrument, *stream, *seat))
-            })
+            .flat_map(|((instrument, stream), seats)| seats.iter().map(|seat| (*instrument, *stream, *seat)))
     }
 }
 

@@ -15,8 +15,8 @@ use ringfence_model::venue::{
     ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueEvent, VenueFill, VenueOrder,
 };
 use ringfence_model::{
-    Decimal, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind,
-    OrderStatus, Side, TimeInForce, Timestamp,
+    Decimal, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, OrderStatus, Side,
+    TimeInForce, Timestamp,
 };
 
 const OPEN_LIMIT: u32 = 6;
@@ -125,13 +125,7 @@ struct Venue {
 }
 
 impl Venue {
-    fn report(
-        &self,
-        id: &str,
-        now: Timestamp,
-        fill: Option<VenueFill>,
-        amended: bool,
-    ) -> ExecutionReport {
+    fn report(&self, id: &str, now: Timestamp, fill: Option<VenueFill>, amended: bool) -> ExecutionReport {
         let order = &self.orders[id];
         ExecutionReport {
             ts: now,
@@ -170,9 +164,7 @@ impl Venue {
     }
 
     fn open(&self, id: &str) -> bool {
-        self.orders
-            .get(id)
-            .is_some_and(|order| !order.status.is_final())
+        self.orders.get(id).is_some_and(|order| !order.status.is_final())
     }
 
     fn cancel(&mut self, now: Timestamp, id: &str) -> CommandOutcome {
@@ -189,10 +181,7 @@ impl Venue {
     }
 
     fn amend(&mut self, now: Timestamp, id: &str, quantity: Decimal) -> CommandOutcome {
-        if !self.open(id)
-            || quantity <= self.orders[id].filled
-            || quantity >= self.orders[id].quantity
-        {
+        if !self.open(id) || quantity <= self.orders[id].filled || quantity >= self.orders[id].quantity {
             return CommandOutcome::Rejected(OrderReason::NotFound);
         }
         self.orders.get_mut(id).unwrap().quantity = quantity;
@@ -211,11 +200,7 @@ impl Venue {
             (_, None) => price,
         };
         order.filled += quantity;
-        order.status = if order.filled == order.quantity {
-            OrderStatus::Filled
-        } else {
-            OrderStatus::PartiallyFilled
-        };
+        order.status = if order.filled == order.quantity { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
         let commission = Decimal::new(1, 6);
         let asset = if in_base { "BTC" } else { "USDT" };
         let fill = VenueFill {
@@ -227,16 +212,11 @@ impl Venue {
             maker: false,
         };
         order.fills.push(fill.clone());
-        let signed = if order.order.side == Side::Buy {
-            quantity
-        } else {
-            -quantity
-        };
+        let signed = if order.order.side == Side::Buy { quantity } else { -quantity };
         *self.account.entry("BTC".into()).or_default() += signed;
         *self.account.entry("USDT".into()).or_default() -= signed * price;
         *self.account.entry(asset.into()).or_default() -= commission;
-        self.reports
-            .push_back(self.report(id, now, Some(fill), false));
+        self.reports.push_back(self.report(id, now, Some(fill), false));
     }
 }
 
@@ -274,18 +254,10 @@ impl World {
         let config = SeatConfig {
             name: "a".into(),
             instruments: vec![InstrumentId(0)],
-            allocation: vec![
-                ("USDT".into(), Decimal::from(1_000)),
-                ("BTC".into(), Decimal::from(10)),
-            ],
+            allocation: vec![("USDT".into(), Decimal::from(1_000)), ("BTC".into(), Decimal::from(10))],
             limits,
         };
-        let (_, desk) = engine
-            .open_seat(
-                config,
-                Box::new(move |command| sender.send(command).unwrap()),
-            )
-            .unwrap();
+        let (_, desk) = engine.open_seat(config, Box::new(move |command| sender.send(command).unwrap())).unwrap();
         let mut world = World {
             engine,
             desk,
@@ -316,29 +288,18 @@ impl World {
         let order = match &body {
             EventBody::Order(update) => Some((update.order, update.status)),
             EventBody::Fill(fill) => {
-                assert!(
-                    self.told_trades.insert(fill.trade_id),
-                    "fill {} was told twice",
-                    fill.trade_id
-                );
+                assert!(self.told_trades.insert(fill.trade_id), "fill {} was told twice", fill.trade_id);
                 Some((fill.order, fill.status))
             }
             _ => None,
         };
         if let Some((order, status)) = order {
-            assert!(
-                !self.ended.contains(&order),
-                "order {order:?} went on after its end: {body:?}"
-            );
+            assert!(!self.ended.contains(&order), "order {order:?} went on after its end: {body:?}");
             if status.is_final() {
                 self.ended.insert(order);
             }
         }
-        self.desk.apply(&Event {
-            seq: self.seq,
-            ts,
-            body,
-        });
+        self.desk.apply(&Event { seq: self.seq, ts, body });
         assert!(self.desk.reservations_agree());
     }
 
@@ -371,77 +332,41 @@ impl World {
         let (id, kind, outcome) = match output {
             Output::Place(approved) => {
                 let order = approved.order();
-                let outcome = if fate == 0 {
-                    lost.clone()
-                } else {
-                    self.venue.place(now, order, fate == 2)
-                };
+                let outcome = if fate == 0 { lost.clone() } else { self.venue.place(now, order, fate == 2) };
                 (order.client_order_id.clone(), CommandKind::Place, outcome)
             }
-            Output::Cancel {
-                client_order_id, ..
-            } => {
-                let outcome = if fate == 0 {
-                    lost.clone()
-                } else {
-                    self.venue.cancel(now, &client_order_id.0)
-                };
+            Output::Cancel { client_order_id, .. } => {
+                let outcome = if fate == 0 { lost.clone() } else { self.venue.cancel(now, &client_order_id.0) };
                 (client_order_id, CommandKind::Cancel, outcome)
             }
-            Output::Amend {
-                client_order_id,
-                quantity,
-                ..
-            } => {
-                let outcome = if fate == 0 {
-                    lost.clone()
-                } else {
-                    self.venue.amend(now, &client_order_id.0, quantity)
-                };
+            Output::Amend { client_order_id, quantity, .. } => {
+                let outcome =
+                    if fate == 0 { lost.clone() } else { self.venue.amend(now, &client_order_id.0, quantity) };
                 (client_order_id, CommandKind::Amend, outcome)
             }
-            Output::Query {
-                client_order_id, ..
-            } => {
+            Output::Query { client_order_id, .. } => {
                 if fate > 1 {
                     let known = self.venue.orders.contains_key(&client_order_id.0);
-                    let report =
-                        known.then(|| self.venue.report(&client_order_id.0, now, None, false));
-                    self.tell(VenueEvent::Queried {
-                        client_order_id,
-                        report,
-                    });
+                    let report = known.then(|| self.venue.report(&client_order_id.0, now, None, false));
+                    self.tell(VenueEvent::Queried { client_order_id, report });
                 }
                 return;
             }
-            Output::Trades {
-                client_order_id, ..
-            } => {
+            Output::Trades { client_order_id, .. } => {
                 if fate > 1 {
                     let fills = self.venue.orders[&client_order_id.0].fills.clone();
-                    self.engine(|engine, now, out| {
-                        engine.trades(now, &client_order_id, &fills, out)
-                    });
+                    self.engine(|engine, now, out| engine.trades(now, &client_order_id, &fills, out));
                 }
                 return;
             }
             other => panic!("{other:?}"),
         };
         let outcome = if fate <= 1 { lost } else { outcome };
-        self.tell(VenueEvent::Answer {
-            client_order_id: id,
-            kind,
-            outcome,
-        });
+        self.tell(VenueEvent::Answer { client_order_id: id, kind, outcome });
     }
 
     fn nth_open(&self, which: usize) -> Option<String> {
-        let open: Vec<_> = self
-            .venue
-            .orders
-            .keys()
-            .filter(|id| self.venue.open(id))
-            .collect();
+        let open: Vec<_> = self.venue.orders.keys().filter(|id| self.venue.open(id)).collect();
         open.get(which % open.len().max(1)).map(|id| (*id).clone())
     }
 
@@ -453,11 +378,7 @@ impl World {
     fn step(&mut self, step: Step) {
         let now = self.now;
         match step {
-            Step::Submit {
-                buy,
-                limit,
-                thousandths,
-            } => {
+            Step::Submit { buy, limit, thousandths } => {
                 let quantity = Decimal::new(thousandths, 3);
                 let kind = match limit {
                     Some(cents) => OrderKind::Limit {
@@ -469,13 +390,7 @@ impl World {
                     None => OrderKind::Market(MarketSize::Base(quantity)),
                 };
                 let side = if buy { Side::Buy } else { Side::Sell };
-                let order = NewOrder {
-                    instrument: InstrumentId(0),
-                    side,
-                    kind,
-                    reduce_only: false,
-                    tag: None,
-                };
+                let order = NewOrder { instrument: InstrumentId(0), side, kind, reduce_only: false, tag: None };
                 let seq = self.seq;
                 drop(self.desk.submit(now, order, seq));
                 assert!(self.desk.open_orders().len() <= OPEN_LIMIT as usize);
@@ -493,28 +408,14 @@ impl World {
             }
             Step::Amend { which, thousandths } => {
                 if let Some(order) = self.nth_of_desk(which) {
-                    drop(
-                        self.desk
-                            .amend(now, order, Decimal::new(thousandths, 3), self.seq),
-                    );
+                    drop(self.desk.amend(now, order, Decimal::new(thousandths, 3), self.seq));
                     self.engine(|_, _, _| {});
                 }
             }
             Step::Arrive { fate } => self.arrive(fate),
-            Step::Fill {
-                which,
-                thousandths,
-                cents,
-                in_base,
-            } => {
+            Step::Fill { which, thousandths, cents, in_base } => {
                 if let Some(id) = self.nth_open(which) {
-                    self.venue.fill(
-                        now,
-                        &id,
-                        Decimal::new(thousandths, 3),
-                        Decimal::new(cents, 2),
-                        in_base,
-                    );
+                    self.venue.fill(now, &id, Decimal::new(thousandths, 3), Decimal::new(cents, 2), in_base);
                 }
             }
             Step::Expire { which } => {
@@ -558,11 +459,7 @@ impl World {
                 return;
             }
         }
-        panic!(
-            "never ended: {:?}, {:?}",
-            self.engine,
-            self.desk.open_orders()
-        );
+        panic!("never ended: {:?}, {:?}", self.engine, self.desk.open_orders());
     }
 }
 

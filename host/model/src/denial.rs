@@ -7,29 +7,13 @@ use crate::{Decimal, Micros};
 #[allow(missing_docs, reason = "fields are named after what they hold")]
 pub enum Denial {
     #[error("quota {kind:?} of {limit} is used up, retry in {} ms", retry_after.0 / 1_000)]
-    Quota {
-        kind: QuotaKind,
-        limit: u64,
-        retry_after: Micros,
-    },
+    Quota { kind: QuotaKind, limit: u64, retry_after: Micros },
     #[error("risk limit {limit:?} allows {allowed}, asked {asked}")]
-    Risk {
-        limit: RiskLimit,
-        allowed: Decimal,
-        asked: Decimal,
-    },
+    Risk { limit: RiskLimit, allowed: Decimal, asked: Decimal },
     #[error("filter {kind:?} with bound {bound} refuses {asked}")]
-    Filter {
-        kind: FilterKind,
-        bound: Decimal,
-        asked: Decimal,
-    },
+    Filter { kind: FilterKind, bound: Decimal, asked: Decimal },
     #[error("needs {needed} {asset}, free are {free}")]
-    InsufficientBalance {
-        asset: String,
-        needed: Decimal,
-        free: Decimal,
-    },
+    InsufficientBalance { asset: String, needed: Decimal, free: Decimal },
     #[error("not permitted by the grant")]
     NotPermitted,
     #[error("trading is halted")]

@@ -7,37 +7,18 @@
 use crate::event::{Book, Quote};
 use crate::order::{OpenOrder, OrderList};
 use crate::{
-    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, NewOrder, OrderId,
-    Position, Seq, StreamKind, Timestamp, denial::QuotaState,
+    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, NewOrder, OrderId, Position, Seq, StreamKind,
+    Timestamp, denial::QuotaState,
 };
 
 /// One plugin's place in the engine. `now` is event time.
-#[allow(
-    missing_docs,
-    reason = "each method is the WIT function of its name; see wit/imports.wit"
-)]
+#[allow(missing_docs, reason = "each method is the WIT function of its name; see wit/imports.wit")]
 pub trait Desk: Send {
     fn submit(&mut self, now: Timestamp, order: NewOrder, cause: Seq) -> Result<OrderId, Denial>;
-    fn submit_list(
-        &mut self,
-        now: Timestamp,
-        orders: OrderList,
-        cause: Seq,
-    ) -> Result<Vec<OrderId>, Denial>;
+    fn submit_list(&mut self, now: Timestamp, orders: OrderList, cause: Seq) -> Result<Vec<OrderId>, Denial>;
     fn cancel(&mut self, now: Timestamp, order: OrderId, cause: Seq) -> Result<(), Denial>;
-    fn cancel_all(
-        &mut self,
-        now: Timestamp,
-        instrument: Option<InstrumentId>,
-        cause: Seq,
-    ) -> Result<u32, Denial>;
-    fn amend(
-        &mut self,
-        now: Timestamp,
-        order: OrderId,
-        quantity: Decimal,
-        cause: Seq,
-    ) -> Result<(), Denial>;
+    fn cancel_all(&mut self, now: Timestamp, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial>;
+    fn amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial>;
     /// The instruments that are granted.
     fn instruments(&self) -> &[Instrument];
     fn subscribe(&mut self, instrument: InstrumentId, stream: StreamKind) -> Result<(), Denial>;

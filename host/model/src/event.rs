@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{
-    Balance, Decimal, InstrumentId, OrderId, OrderStatus, Position, Seq, Side, StreamKind,
-    Timestamp,
-};
+use crate::{Balance, Decimal, InstrumentId, OrderId, OrderStatus, Position, Seq, Side, StreamKind, Timestamp};
 
 /// An event with its place in one strategy's sequence.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,10 +17,7 @@ pub struct Event {
 
 /// What happened. Cheap to clone: fat bodies are shared.
 #[derive(Debug, Clone, PartialEq)]
-#[allow(
-    missing_docs,
-    reason = "each is documented at its type or in wit/events.wit"
-)]
+#[allow(missing_docs, reason = "each is documented at its type or in wit/events.wit")]
 pub enum EventBody {
     /// First event of every generation.
     Started,
@@ -57,10 +51,7 @@ pub enum EventBody {
 impl EventBody {
     /// Changes what `account` answers: must lead its batch, must never be dropped.
     pub const fn changes_account(&self) -> bool {
-        matches!(
-            self,
-            Self::Order(_) | Self::Fill(_) | Self::Balance(_) | Self::Position(_)
-        )
+        matches!(self, Self::Order(_) | Self::Fill(_) | Self::Balance(_) | Self::Position(_))
     }
 
     /// Market data, which may be conflated or dropped with a gap told.

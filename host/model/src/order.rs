@@ -168,10 +168,7 @@ pub enum OrderStatus {
 impl OrderStatus {
     /// Nothing can happen to the order any more.
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Filled | Self::Canceled | Self::Expired | Self::Rejected
-        )
+        matches!(self, Self::Filled | Self::Canceled | Self::Expired | Self::Rejected)
     }
 }
 

@@ -1,1 +1,46 @@
-//! placeholder
+//! The sandbox: plugins from bytes to running strategies. The only room that knows
+//! wasmtime; it knows nothing of venues, orders or money beyond the words of `model`.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`sandbox`] | [`Sandbox`]: the engine, its settings, the 1 ms beat |
+//! | [`budgets`] | every limit of a plugin in one place |
+//! | [`admission`] | from bytes to a [`Plugin`], or a [`Refusal`] that says why not |
+//! | `scan` | what is looked at before the compiler sees a byte |
+//! | `cache` | compiled code on disk, the one unsafe place |
+//! | `bindings`, `convert` | the contract's types, and the model's words for them |
+//! | `host`, `imports` | what a guest can call |
+//! | `virtual_wasi` | an inert WASI for languages that insist on one |
+//! | `instance` | one running guest, entered under a budget only |
+//! | `batch` | events in columns |
+//! | `queue` | what waits for a plugin; conflation when it is slow |
+//! | `timers` | timers in event time |
+//! | [`seat`] | [`Seat`]: what outlives the generations of a plugin |
+//! | [`fleet`] | [`Fleet`]: a folder of plugins on worker threads, reloaded when files change |
+
+#![deny(unsafe_code)]
+
+pub mod admission;
+mod batch;
+#[allow(missing_docs, missing_debug_implementations, unreachable_pub, unsafe_code, clippy::all)]
+mod bindings;
+pub mod budgets;
+mod cache;
+mod convert;
+pub mod fleet;
+mod host;
+mod imports;
+mod instance;
+mod queue;
+pub mod sandbox;
+mod scan;
+pub mod seat;
+mod timers;
+mod virtual_wasi;
+
+pub use admission::{Plugin, Refusal};
+pub use budgets::Budgets;
+pub use fleet::{Fleet, FleetConfig, FleetError, FleetEvent, Mailbox, Operator};
+pub use host::LogLevel;
+pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
+pub use seat::{Ran, Seat, SeatConfig, SeatReport, SeatState};

@@ -89,16 +89,10 @@ pub const INTERVALS: &[(&str, u32)] = &[
 
 /// The venue's name of an interval.
 pub fn interval_text(seconds: u32) -> Option<&'static str> {
-    INTERVALS
-        .iter()
-        .find(|(_, length)| *length == seconds)
-        .map(|(name, _)| *name)
+    INTERVALS.iter().find(|(_, length)| *length == seconds).map(|(name, _)| *name)
 }
 
 /// Reads [`interval_text`].
 pub fn interval(text: &str) -> Option<u32> {
-    INTERVALS
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, length)| *length)
+    INTERVALS.iter().find(|(name, _)| *name == text).map(|(_, length)| *length)
 }

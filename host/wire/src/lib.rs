@@ -70,10 +70,6 @@ impl WireError {
     pub(crate) fn json(what: &'static str, error: &serde_json::Error, input: &[u8]) -> Self {
         let head = input.get(..120).unwrap_or(input);
         let more = if head.len() < input.len() { "…" } else { "" };
-        WireError::Json {
-            what,
-            why: error.to_string(),
-            excerpt: format!("{}{more}", String::from_utf8_lossy(head)),
-        }
+        WireError::Json { what, why: error.to_string(), excerpt: format!("{}{more}", String::from_utf8_lossy(head)) }
     }
 }

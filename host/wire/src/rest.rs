@@ -22,11 +22,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, WireError> {
 }
 
 fn short_name<T>() -> &'static str {
-    std::any::type_name::<T>()
-        .rsplit("::")
-        .next()
-        .unwrap_or("body")
-        .trim_end_matches('>')
+    std::any::type_name::<T>().rsplit("::").next().unwrap_or("body").trim_end_matches('>')
 }
 
 /// Writes a body. These structs have only text keys, so it can't fail.
@@ -167,9 +163,7 @@ impl ExchangeInfo {
                     .symbols
                     .iter()
                     .find(|info| info.symbol == *symbol)
-                    .ok_or_else(|| WireError::NotListed {
-                        symbol: symbol.clone(),
-                    })?;
+                    .ok_or_else(|| WireError::NotListed { symbol: symbol.clone() })?;
                 info.instrument(InstrumentId(id))
             })
             .collect()
@@ -182,10 +176,7 @@ impl SymbolInfo {
     /// # Errors
     /// PRICE_FILTER or LOT_SIZE is missing or has no step.
     pub fn instrument(&self, id: InstrumentId) -> Result<Instrument, WireError> {
-        let bad = |filter| WireError::BadFilter {
-            symbol: self.symbol.clone(),
-            filter,
-        };
+        let bad = |filter| WireError::BadFilter { symbol: self.symbol.clone(), filter };
         let zero = Decimal::ZERO;
         let mut instrument = Instrument {
             id,
@@ -209,46 +200,27 @@ impl SymbolInfo {
         };
         for filter in &self.filters {
             match *filter {
-                Filter::Price {
-                    min_price,
-                    max_price,
-                    tick_size,
-                } => {
+                Filter::Price { min_price, max_price, tick_size } => {
                     instrument.min_price = min_price;
                     instrument.max_price = max_price;
                     instrument.tick_size = tick_size.normalize();
                 }
-                Filter::LotSize {
-                    min_qty,
-                    max_qty,
-                    step_size,
-                } => {
+                Filter::LotSize { min_qty, max_qty, step_size } => {
                     instrument.min_quantity = min_qty.normalize();
                     instrument.max_quantity = max_qty;
                     instrument.step_size = step_size.normalize();
                 }
                 Filter::MarketLotSize { max_qty, .. } => instrument.market_max_quantity = max_qty,
-                Filter::Notional {
-                    min_notional,
-                    apply_min_to_market,
-                    max_notional,
-                    ..
-                } => {
+                Filter::Notional { min_notional, apply_min_to_market, max_notional, .. } => {
                     instrument.min_notional = min_notional.normalize();
                     instrument.min_notional_on_market = apply_min_to_market;
                     instrument.max_notional = max_notional;
                 }
-                Filter::MinNotional {
-                    min_notional,
-                    apply_to_market,
-                    ..
-                } => {
+                Filter::MinNotional { min_notional, apply_to_market, .. } => {
                     instrument.min_notional = min_notional.normalize();
                     instrument.min_notional_on_market = apply_to_market;
                 }
-                Filter::MaxNumOrders { max_num_orders } => {
-                    instrument.max_open_orders = max_num_orders
-                }
+                Filter::MaxNumOrders { max_num_orders } => instrument.max_open_orders = max_num_orders,
                 Filter::Other => {}
             }
         }
@@ -296,11 +268,7 @@ pub struct AccountBalance {
 
 impl From<AccountBalance> for Balance {
     fn from(balance: AccountBalance) -> Self {
-        Balance {
-            asset: balance.asset,
-            free: balance.free,
-            locked: balance.locked,
-        }
+        Balance { asset: balance.asset, free: balance.free, locked: balance.locked }
     }
 }
 
@@ -405,18 +373,14 @@ impl OrderInfo {
     /// # Errors
     /// A side or state is unknown.
     pub fn report(&self) -> Result<ExecutionReport, WireError> {
-        let unknown = |what, found: &str| WireError::Unknown {
-            what,
-            found: found.to_owned(),
-        };
+        let unknown = |what, found: &str| WireError::Unknown { what, found: found.to_owned() };
         Ok(ExecutionReport {
             ts: Timestamp::from_millis(self.update_time),
             symbol: self.symbol.clone(),
             client_order_id: ClientOrderId(self.client_order_id.clone()),
             venue_order_id: self.order_id,
             side: enums::side(&self.side).ok_or_else(|| unknown("side", &self.side))?,
-            status: enums::status(&self.status)
-                .ok_or_else(|| unknown("order status", &self.status))?,
+            status: enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?,
             quantity: self.orig_qty,
             filled: self.executed_qty,
             reason: OrderReason::None,
@@ -558,8 +522,7 @@ impl KlineRow {
             Amount(kline.low),
             Amount(kline.close),
             Amount(kline.volume),
-            open.saturating_add(u64::from(kline.interval).saturating_mul(1_000))
-                .saturating_sub(1),
+            open.saturating_add(u64::from(kline.interval).saturating_mul(1_000)).saturating_sub(1),
             Amount(kline.quote_volume),
             kline.trades,
             zero,

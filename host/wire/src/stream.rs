@@ -76,10 +76,7 @@ struct BookTickerPayload<'a> {
 }
 
 #[derive(Deserialize)]
-struct RawLevel(
-    #[serde(with = "number")] Decimal,
-    #[serde(with = "number")] Decimal,
-);
+struct RawLevel(#[serde(with = "number")] Decimal, #[serde(with = "number")] Decimal);
 
 #[derive(Deserialize)]
 struct DepthPayload<'a> {
@@ -176,17 +173,11 @@ fn json<'a, T: Deserialize<'a>>(what: &'static str, raw: &'a [u8]) -> Result<T, 
 }
 
 fn levels(raw: Vec<RawLevel>) -> Vec<Level> {
-    raw.into_iter()
-        .map(|RawLevel(price, quantity)| Level { price, quantity })
-        .collect()
+    raw.into_iter().map(|RawLevel(price, quantity)| Level { price, quantity }).collect()
 }
 
 const fn taker(buyer_is_maker: bool) -> Side {
-    if buyer_is_maker {
-        Side::Sell
-    } else {
-        Side::Buy
-    }
+    if buyer_is_maker { Side::Sell } else { Side::Buy }
 }
 
 /// Name and payload of a combined message, cut without parsing the payload twice.
@@ -202,15 +193,9 @@ fn split(raw: &[u8]) -> Option<(&str, &[u8])> {
 impl StreamParser {
     /// Knows the symbols of these instruments.
     pub fn new(instruments: &[Instrument]) -> Self {
-        let mut symbols: Vec<_> = instruments
-            .iter()
-            .map(|i| (i.symbol.clone(), i.id))
-            .collect();
+        let mut symbols: Vec<_> = instruments.iter().map(|i| (i.symbol.clone(), i.id)).collect();
         symbols.sort();
-        StreamParser {
-            symbols,
-            bare: None,
-        }
+        StreamParser { symbols, bare: None }
     }
 
     /// A payload that names no symbol (a REST depth snapshot within a recording) is
@@ -227,9 +212,7 @@ impl StreamParser {
             .ok()
             .and_then(|index| self.symbols.get(index))
             .map(|(_, id)| *id)
-            .ok_or_else(|| WireError::UnknownSymbol {
-                symbol: symbol.to_owned(),
-            })
+            .ok_or_else(|| WireError::UnknownSymbol { symbol: symbol.to_owned() })
     }
 
     /// Reads one message, combined (`{"stream":…,"data":…}`) or raw.
@@ -254,16 +237,10 @@ impl StreamParser {
             (Some("24hrTicker"), ..) => Shape::Ticker,
             (None, Some(_), _) => Shape::Book,
             (Some(other), ..) => {
-                return Err(WireError::Unknown {
-                    what: "event type",
-                    found: other.to_owned(),
-                });
+                return Err(WireError::Unknown { what: "event type", found: other.to_owned() });
             }
             (None, None, None) => {
-                return Err(WireError::Unknown {
-                    what: "stream message without an event type",
-                    found: excerpt(raw),
-                });
+                return Err(WireError::Unknown { what: "stream message without an event type", found: excerpt(raw) });
             }
         };
         self.payload(shape, None, raw)
@@ -280,21 +257,13 @@ impl StreamParser {
             "kline" => Shape::Kline,
             "ticker" => Shape::Ticker,
             _ => {
-                return Err(WireError::Unknown {
-                    what: "stream",
-                    found: name.to_owned(),
-                });
+                return Err(WireError::Unknown { what: "stream", found: name.to_owned() });
             }
         };
         self.payload(shape, Some(symbol), payload)
     }
 
-    fn payload(
-        &self,
-        shape: Shape,
-        symbol: Option<&str>,
-        raw: &[u8],
-    ) -> Result<MarketData, WireError> {
+    fn payload(&self, shape: Shape, symbol: Option<&str>, raw: &[u8]) -> Result<MarketData, WireError> {
         match shape {
             Shape::Trade => {
                 let trade: TradePayload<'_> = json("trade", raw)?;
@@ -310,9 +279,7 @@ impl StreamParser {
             }
             Shape::AggregateTrade => {
                 let trade: TradePayload<'_> = json("aggTrade", raw)?;
-                let id = trade
-                    .a
-                    .ok_or_else(|| missing("aggregate trade id `a`", raw))?;
+                let id = trade.a.ok_or_else(|| missing("aggregate trade id `a`", raw))?;
                 Ok(MarketData::AggregateTrade {
                     instrument: self.instrument(trade.symbol)?,
                     ts: Timestamp::from_millis(trade.time),
@@ -328,14 +295,8 @@ impl StreamParser {
                     instrument: self.instrument(ticker.symbol)?,
                     ts: ticker.event_time.map(Timestamp::from_millis),
                     update_id: ticker.update_id,
-                    bid: Level {
-                        price: ticker.bid,
-                        quantity: ticker.bid_quantity,
-                    },
-                    ask: Level {
-                        price: ticker.ask,
-                        quantity: ticker.ask_quantity,
-                    },
+                    bid: Level { price: ticker.bid, quantity: ticker.bid_quantity },
+                    ask: Level { price: ticker.ask, quantity: ticker.ask_quantity },
                 })
             }
             Shape::Depth => {
@@ -413,11 +374,7 @@ impl StreamParser {
 }
 
 fn missing(field: &str, raw: &[u8]) -> WireError {
-    WireError::Json {
-        what: "trade",
-        why: format!("missing {field}"),
-        excerpt: excerpt(raw),
-    }
+    WireError::Json { what: "trade", why: format!("missing {field}"), excerpt: excerpt(raw) }
 }
 
 fn excerpt(raw: &[u8]) -> String {
@@ -458,50 +415,29 @@ pub fn parse_stream_name(name: &str) -> Option<(String, StreamKind)> {
 }
 
 fn write_levels(levels: &[Level]) -> String {
-    let rows: Vec<_> = levels
-        .iter()
-        .map(|level| format!("[\"{}\",\"{}\"]", text(level.price), text(level.quantity)))
-        .collect();
+    let rows: Vec<_> =
+        levels.iter().map(|level| format!("[\"{}\",\"{}\"]", text(level.price), text(level.quantity))).collect();
     format!("[{}]", rows.join(","))
 }
 
 /// The `data` of a stream message as the venue writes it; `event_ms` is its `E`.
 pub fn write(symbol: &str, data: &MarketData, event_ms: u64) -> String {
     match data {
-        MarketData::Trade {
-            ts,
-            id,
-            price,
-            quantity,
-            aggressor,
-            ..
-        } => format!(
+        MarketData::Trade { ts, id, price, quantity, aggressor, .. } => format!(
             r#"{{"e":"trade","E":{event_ms},"s":"{symbol}","t":{id},"p":"{}","q":"{}","T":{},"m":{},"M":true}}"#,
             text(*price),
             text(*quantity),
             ts.as_millis(),
             *aggressor == Side::Sell
         ),
-        MarketData::AggregateTrade {
-            ts,
-            id,
-            price,
-            quantity,
-            aggressor,
-            ..
-        } => format!(
+        MarketData::AggregateTrade { ts, id, price, quantity, aggressor, .. } => format!(
             r#"{{"e":"aggTrade","E":{event_ms},"s":"{symbol}","a":{id},"p":"{}","q":"{}","f":{id},"l":{id},"T":{},"m":{},"M":true}}"#,
             text(*price),
             text(*quantity),
             ts.as_millis(),
             *aggressor == Side::Sell
         ),
-        MarketData::Quote {
-            update_id,
-            bid,
-            ask,
-            ..
-        } => format!(
+        MarketData::Quote { update_id, bid, ask, .. } => format!(
             r#"{{"u":{update_id},"s":"{symbol}","b":"{}","B":"{}","a":"{}","A":"{}"}}"#,
             text(bid.price),
             text(bid.quantity),
@@ -523,9 +459,7 @@ pub fn write(symbol: &str, data: &MarketData, event_ms: u64) -> String {
         ),
         MarketData::Kline { kline, .. } => {
             let open = kline.open_time.as_millis();
-            let close = open
-                .saturating_add(u64::from(kline.interval).saturating_mul(1_000))
-                .saturating_sub(1);
+            let close = open.saturating_add(u64::from(kline.interval).saturating_mul(1_000)).saturating_sub(1);
             format!(
                 r#"{{"e":"kline","E":{event_ms},"s":"{symbol}","k":{{"t":{open},"T":{close},"s":"{symbol}","i":"{}","f":-1,"L":-1,"o":"{}","c":"{}","h":"{}","l":"{}","v":"{}","n":{},"x":{},"q":"{}","V":"0.00000000","Q":"0.00000000","B":"0"}}}}"#,
                 interval_text(kline.interval).unwrap_or("1m"),

@@ -124,18 +124,10 @@ impl ExecutionReportPayload {
     /// # Errors
     /// A side, state or trade id is unknown.
     pub fn report(&self) -> Result<ExecutionReport, WireError> {
-        let unknown = |what, found: &str| WireError::Unknown {
-            what,
-            found: found.to_owned(),
-        };
-        let status =
-            enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?;
+        let unknown = |what, found: &str| WireError::Unknown { what, found: found.to_owned() };
+        let status = enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?;
         let cancel = self.execution_type == "CANCELED" && !self.original_client_order_id.is_empty();
-        let id = if cancel {
-            &self.original_client_order_id
-        } else {
-            &self.client_order_id
-        };
+        let id = if cancel { &self.original_client_order_id } else { &self.client_order_id };
         let fill = if self.execution_type == "TRADE" {
             Some(VenueFill {
                 trade_id: u64::try_from(self.trade_id)
@@ -158,12 +150,7 @@ impl ExecutionReportPayload {
             status,
             quantity: self.quantity,
             filled: self.filled,
-            reason: reason(
-                status,
-                &self.status,
-                &self.reject_reason,
-                &self.time_in_force,
-            ),
+            reason: reason(status, &self.status, &self.reject_reason, &self.time_in_force),
             fill,
             amended: self.execution_type == "REPLACED",
         })
@@ -254,23 +241,13 @@ pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
             let balances = payload
                 .balances
                 .into_iter()
-                .map(|balance| Balance {
-                    asset: balance.asset,
-                    free: balance.free,
-                    locked: balance.locked,
-                })
+                .map(|balance| Balance { asset: balance.asset, free: balance.free, locked: balance.locked })
                 .collect();
-            Ok(UserEvent::Balances {
-                ts: Timestamp::from_millis(payload.last_update),
-                balances,
-            })
+            Ok(UserEvent::Balances { ts: Timestamp::from_millis(payload.last_update), balances })
         }
         "balanceUpdate" => {
             let payload: DeltaPayload = json("balanceUpdate", raw)?;
-            Ok(UserEvent::BalanceDelta {
-                asset: payload.asset,
-                delta: payload.delta,
-            })
+            Ok(UserEvent::BalanceDelta { asset: payload.asset, delta: payload.delta })
         }
         "eventStreamTerminated" => Ok(UserEvent::Terminated),
         _ => Ok(UserEvent::Other(name.e)),

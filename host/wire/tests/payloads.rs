@@ -8,12 +8,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use ringfence_model::event::{DepthUpdate, Level, OrderReason};
 use ringfence_model::venue::MarketData;
-use ringfence_model::{
-    Decimal, Instrument, InstrumentId, OrderStatus, Side, StreamKind, Timestamp,
-};
-use ringfence_wire::rest::{
-    self, AccountInfo, CancelResponse, KlineRow, MyTrade, OrderAck, OrderFull, OrderInfo,
-};
+use ringfence_model::{Decimal, Instrument, InstrumentId, OrderStatus, Side, StreamKind, Timestamp};
+use ringfence_wire::rest::{self, AccountInfo, CancelResponse, KlineRow, MyTrade, OrderAck, OrderFull, OrderInfo};
 use ringfence_wire::stream::{StreamParser, combined, parse_stream_name, stream_name, write};
 use ringfence_wire::user::{self, UserEvent};
 
@@ -22,8 +18,7 @@ fn fixtures() -> PathBuf {
 }
 
 fn documented(name: &str) -> Vec<u8> {
-    std::fs::read(fixtures().join("binance").join(name))
-        .unwrap_or_else(|error| panic!("{name}: {error}"))
+    std::fs::read(fixtures().join("binance").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn instrument(symbol: &str, id: u32) -> Instrument {
@@ -34,10 +29,7 @@ fn instrument(symbol: &str, id: u32) -> Instrument {
         {{"filterType":"ICEBERG_PARTS","limit":100}},
         {{"filterType":"NOTIONAL","minNotional":"5.00000000","applyMinToMarket":true,"maxNotional":"9000000.00000000","applyMaxToMarket":false,"avgPriceMins":5}}]}}"#
     );
-    rest::read::<rest::SymbolInfo>(info.as_bytes())
-        .unwrap()
-        .instrument(InstrumentId(id))
-        .unwrap()
+    rest::read::<rest::SymbolInfo>(info.as_bytes()).unwrap().instrument(InstrumentId(id)).unwrap()
 }
 
 #[test]
@@ -50,8 +42,8 @@ fn scales_come_from_the_filters() {
 
 #[test]
 fn documented_stream_payloads_are_read() {
-    let parser = StreamParser::new(&[instrument("BNBBTC", 0), instrument("BNBUSDT", 1)])
-        .with_bare_snapshot(InstrumentId(0));
+    let parser =
+        StreamParser::new(&[instrument("BNBBTC", 0), instrument("BNBUSDT", 1)]).with_bare_snapshot(InstrumentId(0));
     for name in [
         "streams/trade-streams.1.json",
         "streams/aggregate-trade-streams.1.json",
@@ -68,31 +60,14 @@ fn documented_stream_payloads_are_read() {
 
 #[test]
 fn documented_user_events_are_read() {
-    let read =
-        |name| user::parse(&documented(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let UserEvent::Report(report) = read("user-data/order-update.1.json") else {
-        panic!()
-    };
+    let read = |name| user::parse(&documented(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let UserEvent::Report(report) = read("user-data/order-update.1.json") else { panic!() };
     assert_eq!(report.client_order_id.0, "mUvoqJxFIILMdfAW5iGSOW");
-    assert_eq!(
-        (report.status, report.side, report.fill),
-        (OrderStatus::Accepted, Side::Buy, None)
-    );
-    let UserEvent::Balances { balances, .. } = read("user-data/account-update.1.json") else {
-        panic!()
-    };
-    assert_eq!(
-        (balances[0].asset.as_str(), balances[0].free),
-        ("ETH", Decimal::from(10_000))
-    );
-    assert!(matches!(
-        read("user-data/balance-update.1.json"),
-        UserEvent::BalanceDelta { .. }
-    ));
-    assert_eq!(
-        read("user-data/event-stream-terminated.1.json"),
-        UserEvent::Terminated
-    );
+    assert_eq!((report.status, report.side, report.fill), (OrderStatus::Accepted, Side::Buy, None));
+    let UserEvent::Balances { balances, .. } = read("user-data/account-update.1.json") else { panic!() };
+    assert_eq!((balances[0].asset.as_str(), balances[0].free), ("ETH", Decimal::from(10_000)));
+    assert!(matches!(read("user-data/balance-update.1.json"), UserEvent::BalanceDelta { .. }));
+    assert_eq!(read("user-data/event-stream-terminated.1.json"), UserEvent::Terminated);
 }
 
 #[test]
@@ -102,24 +77,16 @@ fn a_cancel_is_attributed_to_the_order_not_to_the_cancel() {
         .replace(r#""C": """#, r#""C": "own-order""#)
         .replace(r#""x": "NEW""#, r#""x": "CANCELED""#)
         .replace(r#""X": "NEW""#, r#""X": "CANCELED""#);
-    let UserEvent::Report(report) = user::parse(cancel.as_bytes()).unwrap() else {
-        panic!()
-    };
+    let UserEvent::Report(report) = user::parse(cancel.as_bytes()).unwrap() else { panic!() };
     assert_eq!(report.client_order_id.0, "own-order");
-    assert_eq!(
-        (report.status, report.reason),
-        (OrderStatus::Canceled, OrderReason::None)
-    );
+    assert_eq!((report.status, report.reason), (OrderStatus::Canceled, OrderReason::None));
 }
 
 #[test]
 fn documented_answers_are_read() {
     rest::read::<AccountInfo>(&documented("rest/account-information.1.json")).unwrap();
     rest::read::<Vec<MyTrade>>(&documented("rest/account-trade-list.1.json")).unwrap();
-    rest::read::<OrderInfo>(&documented("rest/query-order.1.json"))
-        .unwrap()
-        .report()
-        .unwrap();
+    rest::read::<OrderInfo>(&documented("rest/query-order.1.json")).unwrap().report().unwrap();
     rest::read::<OrderAck>(&documented("rest/new-order.1.json")).unwrap();
     rest::read::<OrderFull>(&documented("rest/new-order.2.json")).unwrap();
     let full = rest::read::<OrderFull>(&documented("rest/new-order.3.json")).unwrap();
@@ -131,20 +98,13 @@ fn documented_answers_are_read() {
 
 fn unread(path: &Path, symbol: &str) -> (u64, Vec<String>) {
     let mut raw = Vec::new();
-    let packed = std::process::Command::new("gzip")
-        .arg("-dc")
-        .arg(path)
-        .output()
-        .unwrap();
+    let packed = std::process::Command::new("gzip").arg("-dc").arg(path).output().unwrap();
     assert!(packed.status.success());
     packed.stdout.as_slice().read_to_end(&mut raw).unwrap();
     let parser = StreamParser::new(&[instrument(symbol, 0)]).with_bare_snapshot(InstrumentId(0));
     let mut lines = 0;
     let mut problems = Vec::new();
-    for line in raw
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-    {
+    for line in raw.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         lines += 1;
         let space = line.iter().position(|byte| *byte == b' ').unwrap();
         if let Err(error) = parser.parse(&line[space + 1..]) {
@@ -156,10 +116,7 @@ fn unread(path: &Path, symbol: &str) -> (u64, Vec<String>) {
 
 #[test]
 fn real_traffic_is_read_without_a_loss() {
-    let (lines, problems) = unread(
-        &fixtures().join("recordings/spot_btcusdt_cut.gz"),
-        "BTCUSDT",
-    );
+    let (lines, problems) = unread(&fixtures().join("recordings/spot_btcusdt_cut.gz"), "BTCUSDT");
     assert_eq!((lines, problems), (3_000, Vec::new()));
 }
 
@@ -182,14 +139,17 @@ fn whole_recordings_are_read_without_a_loss() {
 #[test]
 fn errors_name_the_field() {
     let parser = StreamParser::new(&[instrument("BTCUSDT", 0)]);
-    let error = parser
-        .parse(br#"{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":1}}"#)
-        .unwrap_err();
+    let error = parser.parse(br#"{"stream":"btcusdt@trade","data":{"e":"trade","s":"BTCUSDT","t":1}}"#).unwrap_err();
     assert!(error.to_string().contains("missing field `p`"), "{error}");
-    let error = parser.parse(br#"{"stream":"dogeusdt@trade","data":{"s":"DOGEUSDT","t":1,"p":"1","q":"1","T":1,"m":true}}"#);
+    let error =
+        parser.parse(br#"{"stream":"dogeusdt@trade","data":{"s":"DOGEUSDT","t":1,"p":"1","q":"1","T":1,"m":true}}"#);
     assert!(error.unwrap_err().to_string().contains("DOGEUSDT"));
     assert!(parser.parse(b"no json").is_err());
-    assert!(parser.parse(br#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":1,"p":"1e400","q":"1","T":1,"m":true}}"#).is_err());
+    assert!(
+        parser
+            .parse(br#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":1,"p":"1e400","q":"1","T":1,"m":true}}"#)
+            .is_err()
+    );
 }
 
 fn amount() -> impl Strategy<Value = Decimal> {
@@ -207,38 +167,14 @@ fn data() -> impl Strategy<Value = (StreamKind, MarketData)> {
         (ts.clone(), any::<u32>(), amount(), amount(), any::<bool>()).prop_map(
             move |(ts, n, price, quantity, sell)| {
                 let aggressor = if sell { Side::Sell } else { Side::Buy };
-                (
-                    StreamKind::Trades,
-                    MarketData::Trade {
-                        instrument: id,
-                        ts,
-                        id: n.into(),
-                        price,
-                        quantity,
-                        aggressor,
-                    },
-                )
+                (StreamKind::Trades, MarketData::Trade { instrument: id, ts, id: n.into(), price, quantity, aggressor })
             }
         ),
         (any::<u32>(), level(), level()).prop_map(move |(n, bid, ask)| {
-            (
-                StreamKind::Quotes,
-                MarketData::Quote {
-                    instrument: id,
-                    ts: None,
-                    update_id: n.into(),
-                    bid,
-                    ask,
-                },
-            )
+            (StreamKind::Quotes, MarketData::Quote { instrument: id, ts: None, update_id: n.into(), bid, ask })
         }),
-        (
-            ts,
-            any::<u32>(),
-            prop::collection::vec(level(), 0..5),
-            prop::collection::vec(level(), 0..5)
-        )
-            .prop_map(move |(ts, n, bids, asks)| {
+        (ts, any::<u32>(), prop::collection::vec(level(), 0..5), prop::collection::vec(level(), 0..5)).prop_map(
+            move |(ts, n, bids, asks)| {
                 let update = DepthUpdate {
                     instrument: id,
                     first_update_id: n.into(),
@@ -247,7 +183,8 @@ fn data() -> impl Strategy<Value = (StreamKind, MarketData)> {
                     asks,
                 };
                 (StreamKind::Depth, MarketData::Depth { ts, update })
-            }),
+            }
+        ),
     ]
 }
 

@@ -5,9 +5,8 @@
 use std::fmt::{self, Display};
 
 use crate::{
-    Balance, Book, Context, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, Mode,
-    NewOrder, OpenOrder, OrderId, OrderList, Position, QuotaState, Quote, Seq, Side, StateError,
-    Stream, Timestamp, Trigger,
+    Balance, Book, Context, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, Mode, NewOrder, OpenOrder,
+    OrderId, OrderList, Position, QuotaState, Quote, Seq, Side, StateError, Stream, Timestamp, Trigger,
 };
 
 /// The imports of the contract: the host's own in wasm, a double in tests.
@@ -80,11 +79,7 @@ pub struct Ctx {
 
 impl fmt::Debug for Ctx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ctx")
-            .field("instance", &self.instance)
-            .field("seq", &self.seq)
-            .field("now", &self.now)
-            .finish()
+        f.debug_struct("Ctx").field("instance", &self.instance).field("seq", &self.seq).field("now", &self.now).finish()
     }
 }
 
@@ -231,9 +226,7 @@ impl Ctx {
         trigger: impl Into<Trigger>,
         price: Decimal,
     ) -> Result<OrderId, Denial> {
-        self.submit(&NewOrder::stop_loss_limit(
-            instrument, side, quantity, trigger, price,
-        ))
+        self.submit(&NewOrder::stop_loss_limit(instrument, side, quantity, trigger, price))
     }
 
     /// [`NewOrder::take_profit_limit`], submitted.
@@ -245,9 +238,7 @@ impl Ctx {
         trigger: impl Into<Trigger>,
         price: Decimal,
     ) -> Result<OrderId, Denial> {
-        self.submit(&NewOrder::take_profit_limit(
-            instrument, side, quantity, trigger, price,
-        ))
+        self.submit(&NewOrder::take_profit_limit(instrument, side, quantity, trigger, price))
     }
 
     /// Hands a list to the gate, all legs or none. One ticket a leg.
@@ -267,12 +258,7 @@ impl Ctx {
     }
 
     /// An OCO of above and below that enters when the first is filled.
-    pub fn otoco(
-        &mut self,
-        first: NewOrder,
-        above: NewOrder,
-        below: NewOrder,
-    ) -> Result<Vec<OrderId>, Denial> {
+    pub fn otoco(&mut self, first: NewOrder, above: NewOrder, below: NewOrder) -> Result<Vec<OrderId>, Denial> {
         self.submit_list(&OrderList::Otoco((first, above, below)))
     }
 
@@ -301,20 +287,12 @@ impl Ctx {
     }
 
     /// Asks for a stream from now on.
-    pub fn subscribe(
-        &mut self,
-        instrument: impl Into<InstrumentId>,
-        stream: Stream,
-    ) -> Result<(), Denial> {
+    pub fn subscribe(&mut self, instrument: impl Into<InstrumentId>, stream: Stream) -> Result<(), Denial> {
         self.backend.subscribe(instrument.into(), stream)
     }
 
     /// Ends a stream.
-    pub fn unsubscribe(
-        &mut self,
-        instrument: impl Into<InstrumentId>,
-        stream: Stream,
-    ) -> Result<(), Denial> {
+    pub fn unsubscribe(&mut self, instrument: impl Into<InstrumentId>, stream: Stream) -> Result<(), Denial> {
         self.backend.unsubscribe(instrument.into(), stream)
     }
 
@@ -338,8 +316,7 @@ impl Ctx {
         limit: u32,
     ) -> Result<u64, Denial> {
         let cause = self.seq;
-        self.command()
-            .request_history(instrument.into(), interval, start, limit, cause)
+        self.command().request_history(instrument.into(), interval, start, limit, cause)
     }
 
     /// What each asset of the allocation holds.
@@ -349,15 +326,8 @@ impl Ctx {
 
     /// What an asset of the allocation holds; zero if it is not part of it.
     pub fn balance(&self, asset: &str) -> Balance {
-        let none = || Balance {
-            asset: asset.to_owned(),
-            free: Decimal::ZERO,
-            locked: Decimal::ZERO,
-        };
-        self.balances()
-            .into_iter()
-            .find(|balance| balance.asset == asset)
-            .unwrap_or_else(none)
+        let none = || Balance { asset: asset.to_owned(), free: Decimal::ZERO, locked: Decimal::ZERO };
+        self.balances().into_iter().find(|balance| balance.asset == asset).unwrap_or_else(none)
     }
 
     /// All positions that are not flat.
@@ -368,16 +338,9 @@ impl Ctx {
     /// The position in an instrument; zero when flat.
     pub fn position(&self, instrument: impl Into<InstrumentId>) -> Position {
         let instrument = instrument.into();
-        let flat = Position {
-            instrument,
-            quantity: Decimal::ZERO,
-            average_price: Decimal::ZERO,
-            realised_pnl: Decimal::ZERO,
-        };
-        self.positions()
-            .into_iter()
-            .find(|position| position.instrument == instrument)
-            .unwrap_or(flat)
+        let flat =
+            Position { instrument, quantity: Decimal::ZERO, average_price: Decimal::ZERO, realised_pnl: Decimal::ZERO };
+        self.positions().into_iter().find(|position| position.instrument == instrument).unwrap_or(flat)
     }
 
     /// Orders of this strategy that are not final.

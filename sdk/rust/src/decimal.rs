@@ -181,10 +181,7 @@ impl Decimal {
             return None;
         }
         // self / other * 10^scale = a * 10^(scale + other.scale) / (b * 10^self.scale)
-        let (mut up, mut down) = (
-            u32::from(scale) + u32::from(other.scale),
-            u32::from(self.scale),
-        );
+        let (mut up, mut down) = (u32::from(scale) + u32::from(other.scale), u32::from(self.scale));
         let common = up.min(down);
         (up, down) = (up - common, down - common);
         let a = i128::from(self.mantissa).checked_mul(power(up)?)?;
@@ -207,10 +204,7 @@ impl Decimal {
             return None;
         }
         let (a, b, _) = self.aligned(step)?;
-        Decimal::fitted(
-            divide(a, b).checked_mul(i128::from(step.mantissa))?,
-            u32::from(step.scale),
-        )
+        Decimal::fitted(divide(a, b).checked_mul(i128::from(step.mantissa))?, u32::from(step.scale))
     }
 
     /// The same number with `scale` decimal places; `None` if that would lose digits or not fit.
@@ -218,18 +212,12 @@ impl Decimal {
         if scale > MAX_SCALE {
             return None;
         }
-        Some(Decimal::new(
-            i64::try_from(self.widened(scale)?).ok()?,
-            scale,
-        ))
+        Some(Decimal::new(i64::try_from(self.widened(scale)?).ok()?, scale))
     }
 
     /// The same number without zeros at its end.
     pub const fn normalize(self) -> Decimal {
-        let Decimal {
-            mut mantissa,
-            mut scale,
-        } = self;
+        let Decimal { mut mantissa, mut scale } = self;
         while scale > 0 && mantissa % 10 == 0 {
             mantissa /= 10;
             scale -= 1;
@@ -330,11 +318,7 @@ impl FromStr for Decimal {
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scale = usize::from(self.scale);
-        let mut text = format!(
-            "{:0>width$}",
-            self.mantissa.unsigned_abs(),
-            width = scale + 1
-        );
+        let mut text = format!("{:0>width$}", self.mantissa.unsigned_abs(), width = scale + 1);
         if scale > 0 {
             text.insert(text.len() - scale, '.');
         }
@@ -354,36 +338,19 @@ mod tests {
 
     #[test]
     fn reads_and_writes() {
-        for text in [
-            "0",
-            "0.002",
-            "-0.05",
-            "60000.10",
-            "9223372036854775807",
-            "-9223372036854775808",
-            "0.000000000000000001",
-        ] {
+        for text in
+            ["0", "0.002", "-0.05", "60000.10", "9223372036854775807", "-9223372036854775808", "0.000000000000000001"]
+        {
             assert_eq!(d(text).to_string(), text);
         }
         assert_eq!(d("+1.").to_string(), "1");
         for bad in ["", "-", ".5", "1.2.3", "1e3", " 1", "１"] {
-            assert_eq!(
-                Decimal::parse(bad),
-                Err(ParseDecimalError::Malformed),
-                "{bad:?}"
-            );
+            assert_eq!(Decimal::parse(bad), Err(ParseDecimalError::Malformed), "{bad:?}");
         }
         for long in ["9223372036854775808", "0.0000000000000000001"] {
-            assert_eq!(
-                Decimal::parse(long),
-                Err(ParseDecimalError::TooLong),
-                "{long:?}"
-            );
+            assert_eq!(Decimal::parse(long), Err(ParseDecimalError::TooLong), "{long:?}");
         }
-        assert_eq!(
-            format!("{:>8}|{:<6}|{:08.3}", d("-1.5"), d("2.25"), d("-1.5")),
-            "    -1.5|2.25  |-00001.5"
-        );
+        assert_eq!(format!("{:>8}|{:<6}|{:08.3}", d("-1.5"), d("2.25"), d("-1.5")), "    -1.5|2.25  |-00001.5");
     }
 
     #[test]
@@ -407,10 +374,7 @@ mod tests {
         assert_eq!(d("1.05").rescale(1), None);
         assert_eq!(d("1.50").rescale(1), Some(d("1.5")));
         assert_eq!(Decimal::new(1, 18).checked_mul(Decimal::new(1, 1)), None);
-        assert_eq!(
-            Decimal::new(5, 18).checked_mul(Decimal::new(20, 1)),
-            Some(Decimal::new(10, 18))
-        );
+        assert_eq!(Decimal::new(5, 18).checked_mul(Decimal::new(20, 1)), Some(Decimal::new(10, 18)));
         assert_eq!(-Decimal::new(i64::MIN, 0), max);
         assert_eq!(Decimal::from_f64(f64::NAN, 2), None);
         assert_eq!(Decimal::from_f64(60_000.129, 2), Some(d("60000.13")));

@@ -16,10 +16,7 @@ struct Window {
 
 impl Window {
     fn new(length: usize) -> Self {
-        Window {
-            length: length.max(1),
-            values: VecDeque::new(),
-        }
+        Window { length: length.max(1), values: VecDeque::new() }
     }
 
     fn push(&mut self, value: f64) {
@@ -31,8 +28,7 @@ impl Window {
 
     /// Summed anew: a running sum drifts, and the window is short.
     fn mean(&self) -> Option<f64> {
-        (self.values.len() == self.length)
-            .then(|| self.values.iter().sum::<f64>() / self.length as f64)
+        (self.values.len() == self.length).then(|| self.values.iter().sum::<f64>() / self.length as f64)
     }
 }
 
@@ -48,21 +44,12 @@ struct Smoothed {
 impl Smoothed {
     fn new(length: usize, weight: impl Fn(f64) -> f64) -> Self {
         let length = length.max(1) as u64;
-        Smoothed {
-            length,
-            weight: weight(length as f64),
-            seen: 0,
-            mean: 0.0,
-        }
+        Smoothed { length, weight: weight(length as f64), seen: 0, mean: 0.0 }
     }
 
     fn update(&mut self, value: f64) -> Option<f64> {
         self.seen = self.seen.saturating_add(1);
-        let weight = if self.seen <= self.length {
-            1.0 / self.seen as f64
-        } else {
-            self.weight
-        };
+        let weight = if self.seen <= self.length { 1.0 / self.seen as f64 } else { self.weight };
         self.mean += (value - self.mean) * weight;
         self.value()
     }
@@ -137,11 +124,7 @@ impl Rsi {
     /// Over `length` changes; Wilder took 14.
     pub fn new(length: usize) -> Self {
         let side = Smoothed::new(length, |length| 1.0 / length);
-        Rsi {
-            last: None,
-            gain: side,
-            loss: side,
-        }
+        Rsi { last: None, gain: side, loss: side }
     }
 
     /// Takes the next value.
@@ -156,11 +139,7 @@ impl Rsi {
     /// The index now.
     pub fn value(&self) -> Option<f64> {
         let (gain, loss) = (self.gain.value()?, self.loss.value()?);
-        Some(if gain + loss == 0.0 {
-            50.0
-        } else {
-            100.0 * gain / (gain + loss)
-        })
+        Some(if gain + loss == 0.0 { 50.0 } else { 100.0 * gain / (gain + loss) })
     }
 
     /// How many changes it looks back on.
@@ -191,11 +170,7 @@ pub struct Macd {
 impl Macd {
     /// Usually 12, 26 and 9.
     pub fn new(fast: usize, slow: usize, signal: usize) -> Self {
-        Macd {
-            fast: Ema::new(fast),
-            slow: Ema::new(slow),
-            signal: Ema::new(signal),
-        }
+        Macd { fast: Ema::new(fast), slow: Ema::new(slow), signal: Ema::new(signal) }
     }
 
     /// Takes the next value. The first answer comes with value `slow + signal - 1`.
@@ -213,11 +188,7 @@ impl Macd {
     /// All three now.
     pub fn value(&self) -> Option<MacdValue> {
         let (macd, signal) = (self.line()?, self.signal.value()?);
-        Some(MacdValue {
-            macd,
-            signal,
-            histogram: macd - signal,
-        })
+        Some(MacdValue { macd, signal, histogram: macd - signal })
     }
 }
 
@@ -231,10 +202,7 @@ pub struct Atr {
 impl Atr {
     /// Over `length` bars; Wilder took 14.
     pub fn new(length: usize) -> Self {
-        Atr {
-            close: None,
-            range: Smoothed::new(length, |length| 1.0 / length),
-        }
+        Atr { close: None, range: Smoothed::new(length, |length| 1.0 / length) }
     }
 
     /// Takes the next bar.
@@ -270,10 +238,7 @@ pub struct Bollinger {
 impl Bollinger {
     /// Usually 20 values and 2 deviations.
     pub fn new(length: usize, width: f64) -> Self {
-        Bollinger {
-            window: Window::new(length),
-            width,
-        }
+        Bollinger { window: Window::new(length), width }
     }
 
     /// Takes the next value.
@@ -285,18 +250,9 @@ impl Bollinger {
     /// The bands now.
     pub fn value(&self) -> Option<Bands> {
         let middle = self.window.mean()?;
-        let square: f64 = self
-            .window
-            .values
-            .iter()
-            .map(|value| (value - middle).powi(2))
-            .sum();
+        let square: f64 = self.window.values.iter().map(|value| (value - middle).powi(2)).sum();
         let reach = self.width * (square / self.window.length as f64).sqrt();
-        Some(Bands {
-            lower: middle - reach,
-            middle,
-            upper: middle + reach,
-        })
+        Some(Bands { lower: middle - reach, middle, upper: middle + reach })
     }
 }
 
@@ -374,33 +330,19 @@ mod tests {
     }
 
     /// The bars with which Tulip Indicators tests itself (tests/untest.txt of TulipCharts/tulipindicators).
-    const HIGH: [f64; 15] = [
-        82.15, 81.89, 83.03, 83.30, 83.85, 83.90, 83.33, 84.30, 84.84, 85.00, 85.90, 86.58, 86.98,
-        88.00, 87.87,
-    ];
-    const LOW: [f64; 15] = [
-        81.29, 80.64, 81.31, 82.65, 83.07, 83.11, 82.49, 82.30, 84.15, 84.11, 84.03, 85.39, 85.76,
-        87.17, 87.01,
-    ];
-    const CLOSE: [f64; 15] = [
-        81.59, 81.06, 82.87, 83.00, 83.61, 83.15, 82.84, 83.99, 84.55, 84.36, 85.53, 86.54, 86.89,
-        87.77, 87.29,
-    ];
-    const VOLUME: [f64; 5] = [
-        5_653_100.0,
-        6_447_400.0,
-        7_690_900.0,
-        3_831_400.0,
-        4_455_100.0,
-    ];
+    const HIGH: [f64; 15] =
+        [82.15, 81.89, 83.03, 83.30, 83.85, 83.90, 83.33, 84.30, 84.84, 85.00, 85.90, 86.58, 86.98, 88.00, 87.87];
+    const LOW: [f64; 15] =
+        [81.29, 80.64, 81.31, 82.65, 83.07, 83.11, 82.49, 82.30, 84.15, 84.11, 84.03, 85.39, 85.76, 87.17, 87.01];
+    const CLOSE: [f64; 15] =
+        [81.59, 81.06, 82.87, 83.00, 83.61, 83.15, 82.84, 83.99, 84.55, 84.36, 85.53, 86.54, 86.89, 87.77, 87.29];
+    const VOLUME: [f64; 5] = [5_653_100.0, 6_447_400.0, 7_690_900.0, 3_831_400.0, 4_455_100.0];
 
     /// Source: Tulip Indicators, `sma 5`.
     #[test]
     fn sma_as_published() {
         let mut sma = Sma::new(5);
-        let expected = [
-            82.426, 82.738, 83.094, 83.318, 83.628, 83.778, 84.254, 84.994, 85.574, 86.218, 86.804,
-        ];
+        let expected = [82.426, 82.738, 83.094, 83.318, 83.628, 83.778, 84.254, 84.994, 85.574, 86.218, 86.804];
         close(CLOSE.iter().filter_map(|x| sma.update(*x)), &expected, 5e-4);
     }
 
@@ -408,66 +350,50 @@ mod tests {
     #[test]
     fn ema_as_published() {
         let closes = [
-            22.2734, 22.1940, 22.0847, 22.1741, 22.1840, 22.1344, 22.2337, 22.4323, 22.2436,
-            22.2933, 22.1542, 22.3926, 22.3816, 22.6109, 23.3558, 24.0519, 23.7530, 23.8324,
-            23.9516, 23.6338, 23.8225, 23.8722, 23.6537, 23.1870, 23.0976, 23.3260, 22.6805,
-            23.0976, 22.4025, 22.1725,
+            22.2734, 22.1940, 22.0847, 22.1741, 22.1840, 22.1344, 22.2337, 22.4323, 22.2436, 22.2933, 22.1542, 22.3926,
+            22.3816, 22.6109, 23.3558, 24.0519, 23.7530, 23.8324, 23.9516, 23.6338, 23.8225, 23.8722, 23.6537, 23.1870,
+            23.0976, 23.3260, 22.6805, 23.0976, 22.4025, 22.1725,
         ];
         let expected = [
-            22.22, 22.21, 22.24, 22.27, 22.33, 22.52, 22.80, 22.97, 23.13, 23.28, 23.34, 23.43,
-            23.51, 23.54, 23.47, 23.40, 23.39, 23.26, 23.23, 23.08, 22.92,
+            22.22, 22.21, 22.24, 22.27, 22.33, 22.52, 22.80, 22.97, 23.13, 23.28, 23.34, 23.43, 23.51, 23.54, 23.47,
+            23.40, 23.39, 23.26, 23.23, 23.08, 22.92,
         ];
         let mut ema = Ema::new(10);
-        close(
-            closes.iter().filter_map(|x| ema.update(*x)),
-            &expected,
-            0.0051,
-        );
+        close(closes.iter().filter_map(|x| ema.update(*x)), &expected, 0.0051);
     }
 
     /// Source: StockCharts ChartSchool, "Relative Strength Index", the 14-day RSI of QQQQ after Wilder.
     #[test]
     fn rsi_as_published() {
         let closes = [
-            44.3389, 44.0902, 44.1497, 43.6124, 44.3278, 44.8264, 45.0955, 45.4245, 45.8433,
-            46.0826, 45.8931, 46.0328, 45.6140, 46.2820, 46.2820, 46.0028, 46.0328, 46.4116,
-            46.2222, 45.6439, 46.2122, 46.2521, 45.7137, 46.4515, 45.7835, 45.3548, 44.0288,
-            44.1783, 44.2181, 44.5672, 43.4205, 42.6628, 43.1314,
+            44.3389, 44.0902, 44.1497, 43.6124, 44.3278, 44.8264, 45.0955, 45.4245, 45.8433, 46.0826, 45.8931, 46.0328,
+            45.6140, 46.2820, 46.2820, 46.0028, 46.0328, 46.4116, 46.2222, 45.6439, 46.2122, 46.2521, 45.7137, 46.4515,
+            45.7835, 45.3548, 44.0288, 44.1783, 44.2181, 44.5672, 43.4205, 42.6628, 43.1314,
         ];
         let expected = [
-            70.53, 66.32, 66.55, 69.41, 66.36, 57.97, 62.93, 63.26, 56.06, 62.38, 54.71, 50.42,
-            39.99, 41.46, 41.87, 45.46, 37.30, 33.08, 37.77,
+            70.53, 66.32, 66.55, 69.41, 66.36, 57.97, 62.93, 63.26, 56.06, 62.38, 54.71, 50.42, 39.99, 41.46, 41.87,
+            45.46, 37.30, 33.08, 37.77,
         ];
         let mut rsi = Rsi::new(14);
-        close(
-            closes.iter().filter_map(|x| rsi.update(*x)),
-            &expected,
-            0.0051,
-        );
+        close(closes.iter().filter_map(|x| rsi.update(*x)), &expected, 0.0051);
     }
 
     #[test]
     fn rsi_at_its_ends() {
         let run = |step: f64| {
             let mut rsi = Rsi::new(3);
-            (0..10)
-                .filter_map(|i| rsi.update(100.0 + step * f64::from(i)))
-                .last()
+            (0..10).filter_map(|i| rsi.update(100.0 + step * f64::from(i))).last()
         };
-        assert_eq!(
-            (run(1.0), run(-1.0), run(0.0)),
-            (Some(100.0), Some(0.0), Some(50.0))
-        );
+        assert_eq!((run(1.0), run(-1.0), run(0.0)), (Some(100.0), Some(0.0), Some(50.0)));
     }
 
     /// Source: InvestExcel, "How to Calculate MACD in Excel": Apple's closes from February 2013, 12, 26 and 9 days.
     #[test]
     fn macd_as_published() {
         let closes = [
-            459.99, 448.85, 446.06, 450.81, 442.80, 448.97, 444.57, 441.40, 430.47, 420.05, 431.14,
-            425.66, 430.58, 431.72, 437.87, 428.43, 428.35, 432.50, 443.66, 455.72, 454.49, 452.08,
-            452.73, 461.91, 463.58, 461.14, 452.08, 442.66, 428.91, 429.79, 431.99, 427.72, 423.20,
-            426.21, 426.98, 435.69, 434.33,
+            459.99, 448.85, 446.06, 450.81, 442.80, 448.97, 444.57, 441.40, 430.47, 420.05, 431.14, 425.66, 430.58,
+            431.72, 437.87, 428.43, 428.35, 432.50, 443.66, 455.72, 454.49, 452.08, 452.73, 461.91, 463.58, 461.14,
+            452.08, 442.66, 428.91, 429.79, 431.99, 427.72, 423.20, 426.21, 426.98, 435.69, 434.33,
         ];
         let mut macd = Macd::new(12, 26, 9);
         let (mut lines, mut signals) = (Vec::new(), Vec::new());
@@ -475,22 +401,10 @@ mod tests {
             signals.extend(macd.update(x).map(|value| value.signal));
             lines.extend(macd.line());
         }
-        let expected = [
-            8.275269504,
-            7.703378381,
-            6.416074757,
-            4.237519783,
-            2.552583325,
-            1.378885720,
-            0.102981491,
-            -1.258401953,
-        ];
+        let expected =
+            [8.275269504, 7.703378381, 6.416074757, 4.237519783, 2.552583325, 1.378885720, 0.102981491, -1.258401953];
         close(lines.iter().copied().take(8), &expected, 1e-8);
-        close(
-            signals,
-            &[3.037525869, 1.905652229, 1.058708435, 0.410640325],
-            1e-8,
-        );
+        close(signals, &[3.037525869, 1.905652229, 1.058708435, 0.410640325], 1e-8);
         let value = macd.value().unwrap();
         assert_eq!(value.histogram, value.macd - value.signal);
     }
@@ -499,34 +413,24 @@ mod tests {
     #[test]
     fn atr_as_published() {
         let mut atr = Atr::new(5);
-        let expected = [
-            1.116, 1.051, 1.009, 1.207, 1.136, 1.086, 1.243, 1.233, 1.230, 1.206, 1.137,
-        ];
-        close(
-            (0..15).filter_map(|i| atr.update(HIGH[i], LOW[i], CLOSE[i])),
-            &expected,
-            5e-4,
-        );
+        let expected = [1.116, 1.051, 1.009, 1.207, 1.136, 1.086, 1.243, 1.233, 1.230, 1.206, 1.137];
+        close((0..15).filter_map(|i| atr.update(HIGH[i], LOW[i], CLOSE[i])), &expected, 5e-4);
 
         // Its inputs are printed with two decimal places, the averages were made from more.
         let high = [
-            48.70, 48.72, 48.90, 48.87, 48.82, 49.05, 49.20, 49.35, 49.92, 50.19, 50.12, 49.66,
-            49.88, 50.19, 50.36, 50.57, 50.65,
+            48.70, 48.72, 48.90, 48.87, 48.82, 49.05, 49.20, 49.35, 49.92, 50.19, 50.12, 49.66, 49.88, 50.19, 50.36,
+            50.57, 50.65,
         ];
         let low = [
-            47.79, 48.14, 48.39, 48.37, 48.24, 48.64, 48.94, 48.86, 49.50, 49.87, 49.20, 48.90,
-            49.43, 49.73, 49.26, 50.09, 50.30,
+            47.79, 48.14, 48.39, 48.37, 48.24, 48.64, 48.94, 48.86, 49.50, 49.87, 49.20, 48.90, 49.43, 49.73, 49.26,
+            50.09, 50.30,
         ];
         let last = [
-            48.16, 48.61, 48.75, 48.63, 48.74, 49.03, 49.07, 49.32, 49.91, 50.13, 49.53, 49.50,
-            49.75, 50.03, 50.31, 50.52, 50.41,
+            48.16, 48.61, 48.75, 48.63, 48.74, 49.03, 49.07, 49.32, 49.91, 50.13, 49.53, 49.50, 49.75, 50.03, 50.31,
+            50.52, 50.41,
         ];
         let mut atr = Atr::new(14);
-        close(
-            (0..17).filter_map(|i| atr.update(high[i], low[i], last[i])),
-            &[0.56, 0.59, 0.59, 0.57],
-            0.006,
-        );
+        close((0..17).filter_map(|i| atr.update(high[i], low[i], last[i])), &[0.56, 0.59, 0.59, 0.57], 0.006);
     }
 
     /// Source: Tulip Indicators, `bbands 5 2`.
@@ -534,12 +438,8 @@ mod tests {
     fn bollinger_as_published() {
         let mut bollinger = Bollinger::new(5, 2.0);
         let bands: Vec<_> = CLOSE.iter().filter_map(|x| bollinger.update(*x)).collect();
-        let lower = [
-            80.530, 80.987, 82.533, 82.472, 82.418, 82.435, 82.511, 83.143, 83.536, 83.870, 85.289,
-        ];
-        let upper = [
-            84.322, 84.489, 83.655, 84.164, 84.838, 85.121, 85.997, 86.845, 87.612, 88.566, 88.319,
-        ];
+        let lower = [80.530, 80.987, 82.533, 82.472, 82.418, 82.435, 82.511, 83.143, 83.536, 83.870, 85.289];
+        let upper = [84.322, 84.489, 83.655, 84.164, 84.838, 85.121, 85.997, 86.845, 87.612, 88.566, 88.319];
         close(bands.iter().map(|b| b.lower), &lower, 6e-4);
         close(bands.iter().map(|b| b.upper), &upper, 6e-4);
     }
@@ -549,11 +449,7 @@ mod tests {
     fn vwap_as_published() {
         let mut vwap = Vwap::new();
         assert_eq!(vwap.value(), None);
-        let last = CLOSE
-            .iter()
-            .zip(VOLUME)
-            .filter_map(|(x, v)| vwap.update(*x, v))
-            .last();
+        let last = CLOSE.iter().zip(VOLUME).filter_map(|(x, v)| vwap.update(*x, v)).last();
         close(last, &[82.332], 5e-4);
         vwap.reset();
         assert_eq!(vwap.value(), None);
@@ -561,13 +457,7 @@ mod tests {
 
     #[test]
     fn a_packed_indicator_goes_on_where_it_was() {
-        let mut all = (
-            Sma::new(3),
-            Ema::new(4),
-            Rsi::new(5),
-            Bollinger::new(3, 2.0),
-            Macd::new(2, 4, 3),
-        );
+        let mut all = (Sma::new(3), Ema::new(4), Rsi::new(5), Bollinger::new(3, 2.0), Macd::new(2, 4, 3));
         for (at, x) in CLOSE.iter().enumerate() {
             let bytes = pack(1, &all);
             let mut back: (Sma, Ema, Rsi, Bollinger, Macd) = unpack(1, &bytes).unwrap();

@@ -65,14 +65,12 @@ pub mod testing;
 mod wire;
 
 pub use bindings::exports::ringfence::strategy::handler::{
-    Context, InitError, Mode, Parameter, ParameterSpec, RestoreError, StopReason, Value,
-    ValueRange, Wish,
+    Context, InitError, Mode, Parameter, ParameterSpec, RestoreError, StopReason, Value, ValueRange, Wish,
 };
 pub use bindings::ringfence::strategy::account::OpenOrder;
 pub use bindings::ringfence::strategy::events::{
-    Batch, Book, DepthColumns, Event, EventBody, Feed, FeedGap, Fill, GapReason, HaltReason,
-    History, Kline, Level, OrderChange, OrderReason, OrderStatus, OrderUpdate, Quote, QuoteColumns,
-    Ticker, TradeColumns,
+    Batch, Book, DepthColumns, Event, EventBody, Feed, FeedGap, Fill, GapReason, HaltReason, History, Kline, Level,
+    OrderChange, OrderReason, OrderStatus, OrderUpdate, Quote, QuoteColumns, Ticker, TradeColumns,
 };
 pub use bindings::ringfence::strategy::log::Level as LogLevel;
 pub use bindings::ringfence::strategy::orders::{
@@ -81,9 +79,8 @@ pub use bindings::ringfence::strategy::orders::{
 pub use bindings::ringfence::strategy::quota::QuotaState;
 pub use bindings::ringfence::strategy::state::StateError;
 pub use bindings::ringfence::strategy::types::{
-    Balance, BalanceDenial, Denial, Duration, FilterDenial, FilterKind, Instrument, InstrumentId,
-    OrderField, OrderId, Position, QuotaDenial, QuotaKind, RiskDenial, RiskLimit, Seq, Side,
-    Stream, TimeInForce, Timestamp,
+    Balance, BalanceDenial, Denial, Duration, FilterDenial, FilterKind, Instrument, InstrumentId, OrderField, OrderId,
+    Position, QuotaDenial, QuotaKind, RiskDenial, RiskLimit, Seq, Side, Stream, TimeInForce, Timestamp,
 };
 pub use ctx::{Ctx, Measure, Store};
 pub use decimal::{Decimal, MAX_SCALE, ParseDecimalError};
@@ -134,29 +131,17 @@ macro_rules! export {
                 }
 
                 fn on_events(batch: $crate::Batch, lookahead: $crate::Duration) -> u32 {
-                    SEAT.with_borrow_mut(|seat| {
-                        seat.as_mut()
-                            .map_or(0, |seat| seat.on_events(&batch, lookahead))
-                    })
+                    SEAT.with_borrow_mut(|seat| seat.as_mut().map_or(0, |seat| seat.on_events(&batch, lookahead)))
                 }
 
                 fn save() -> ::std::vec::Vec<u8> {
-                    SEAT.with_borrow(|seat| {
-                        seat.as_ref()
-                            .map_or_else(::std::vec::Vec::new, |seat| seat.save())
-                    })
+                    SEAT.with_borrow(|seat| seat.as_ref().map_or_else(::std::vec::Vec::new, |seat| seat.save()))
                 }
 
-                fn restore(
-                    state: ::std::vec::Vec<u8>,
-                ) -> ::std::result::Result<(), $crate::RestoreError> {
+                fn restore(state: ::std::vec::Vec<u8>) -> ::std::result::Result<(), $crate::RestoreError> {
                     SEAT.with_borrow_mut(|seat| {
                         seat.as_mut().map_or_else(
-                            || {
-                                ::std::result::Result::Err($crate::RestoreError::Corrupt(
-                                    "restore before init".into(),
-                                ))
-                            },
+                            || ::std::result::Result::Err($crate::RestoreError::Corrupt("restore before init".into())),
                             |seat| seat.restore(&state),
                         )
                     })
@@ -171,7 +156,7 @@ macro_rules! export {
                 }
             }
 
-    $crate::bindings::export_handler!(Component with_types_in $crate::bindings);
+            $crate::bindings::export_handler!(Component with_types_in $crate::bindings);
         };
     };
 }

@@ -5,8 +5,7 @@ use std::ops::RangeInclusive;
 
 pub use crate::bindings::exports::ringfence::strategy::handler::Manifest;
 use crate::{
-    Balance, Context, Decimal, InitError, Instrument, Mode, ParameterSpec, Stream, Timestamp,
-    Value, ValueRange, Wish,
+    Balance, Context, Decimal, InitError, Instrument, Mode, ParameterSpec, Stream, Timestamp, Value, ValueRange, Wish,
 };
 
 impl Manifest {
@@ -30,43 +29,18 @@ impl Manifest {
 
     /// Streams of a symbol that it would like; the operator decides.
     pub fn wish(mut self, symbol: &str, streams: &[Stream]) -> Manifest {
-        self.wishes.push(Wish {
-            symbol: symbol.to_owned(),
-            streams: streams.to_vec(),
-        });
+        self.wishes.push(Wish { symbol: symbol.to_owned(), streams: streams.to_vec() });
         self
     }
 
     /// A whole number.
-    pub fn integer(
-        self,
-        name: &str,
-        default: i64,
-        range: RangeInclusive<i64>,
-        description: &str,
-    ) -> Manifest {
-        self.parameter(
-            name,
-            description,
-            Value::Integer(default),
-            ValueRange::Integer(range.into_inner()),
-        )
+    pub fn integer(self, name: &str, default: i64, range: RangeInclusive<i64>, description: &str) -> Manifest {
+        self.parameter(name, description, Value::Integer(default), ValueRange::Integer(range.into_inner()))
     }
 
     /// An exact amount.
-    pub fn number(
-        self,
-        name: &str,
-        default: Decimal,
-        range: RangeInclusive<Decimal>,
-        description: &str,
-    ) -> Manifest {
-        self.parameter(
-            name,
-            description,
-            Value::Number(default),
-            ValueRange::Number(range.into_inner()),
-        )
+    pub fn number(self, name: &str, default: Decimal, range: RangeInclusive<Decimal>, description: &str) -> Manifest {
+        self.parameter(name, description, Value::Number(default), ValueRange::Number(range.into_inner()))
     }
 
     /// Yes or no.
@@ -76,38 +50,16 @@ impl Manifest {
 
     /// Any text.
     pub fn text(self, name: &str, default: &str, description: &str) -> Manifest {
-        self.parameter(
-            name,
-            description,
-            Value::Text(default.to_owned()),
-            ValueRange::Any,
-        )
+        self.parameter(name, description, Value::Text(default.to_owned()), ValueRange::Any)
     }
 
     /// One of some texts.
-    pub fn choice(
-        self,
-        name: &str,
-        default: &str,
-        choices: &[&str],
-        description: &str,
-    ) -> Manifest {
+    pub fn choice(self, name: &str, default: &str, choices: &[&str], description: &str) -> Manifest {
         let choices = choices.iter().map(|&choice| choice.to_owned()).collect();
-        self.parameter(
-            name,
-            description,
-            Value::Text(default.to_owned()),
-            ValueRange::Choice(choices),
-        )
+        self.parameter(name, description, Value::Text(default.to_owned()), ValueRange::Choice(choices))
     }
 
-    fn parameter(
-        mut self,
-        name: &str,
-        description: &str,
-        default: Value,
-        range: ValueRange,
-    ) -> Manifest {
+    fn parameter(mut self, name: &str, description: &str, default: Value, range: ValueRange) -> Manifest {
         self.parameters.push(ParameterSpec {
             name: name.to_owned(),
             description: description.to_owned(),
@@ -146,17 +98,11 @@ fn checked(spec: &ParameterSpec, given: &Value) -> Result<Value, InitError> {
         (given, _) => given.clone(),
     };
     if kind(&value) != kind(&spec.default) {
-        let problem = format!(
-            "must be of type {}, not {}",
-            kind(&spec.default),
-            kind(&value)
-        );
+        let problem = format!("must be of type {}, not {}", kind(&spec.default), kind(&value));
         return Err(invalid(&spec.name, problem));
     }
     let problem = match (&value, &spec.range) {
-        (Value::Integer(value), ValueRange::Integer((low, high)))
-            if value < low || value > high =>
-        {
+        (Value::Integer(value), ValueRange::Integer((low, high))) if value < low || value > high => {
             format!("must be from {low} to {high}")
         }
         (Value::Number(value), ValueRange::Number((low, high))) if value < low || value > high => {
@@ -174,61 +120,32 @@ impl Setup {
     /// Values of all declared parameters: given ones checked, the rest by default.
     pub(crate) fn new(manifest: &Manifest, context: Context) -> Result<Setup, InitError> {
         let declared = |name: &str| manifest.parameters.iter().any(|spec| spec.name == name);
-        if let Some(stranger) = context
-            .parameters
-            .iter()
-            .find(|given| !declared(&given.name))
-        {
+        if let Some(stranger) = context.parameters.iter().find(|given| !declared(&given.name)) {
             return Err(invalid(&stranger.name, "no such parameter"));
         }
         let parameters = manifest
             .parameters
             .iter()
             .map(|spec| {
-                let given = context
-                    .parameters
-                    .iter()
-                    .find(|given| given.name == spec.name);
+                let given = context.parameters.iter().find(|given| given.name == spec.name);
                 Ok((
                     spec.name.clone(),
-                    given.map_or_else(
-                        || Ok(spec.default.clone()),
-                        |given| checked(spec, &given.value),
-                    )?,
+                    given.map_or_else(|| Ok(spec.default.clone()), |given| checked(spec, &given.value))?,
                 ))
             })
             .collect::<Result<_, InitError>>()?;
-        Ok(Setup {
-            context,
-            parameters,
-        })
+        Ok(Setup { context, parameters })
     }
 
-    fn value<'a, T>(
-        &'a self,
-        name: &str,
-        wanted: &str,
-        pick: fn(&'a Value) -> Option<T>,
-    ) -> Result<T, InitError> {
+    fn value<'a, T>(&'a self, name: &str, wanted: &str, pick: fn(&'a Value) -> Option<T>) -> Result<T, InitError> {
         let found = self.parameters.iter().find(|(known, _)| known == name);
         let (_, value) = found.ok_or_else(|| invalid(name, "is not declared in the manifest"))?;
-        pick(value).ok_or_else(|| {
-            invalid(
-                name,
-                format!("is declared as {}, not {wanted}", kind(value)),
-            )
-        })
+        pick(value).ok_or_else(|| invalid(name, format!("is declared as {}, not {wanted}", kind(value))))
     }
 
     /// A parameter that is declared as integer.
     pub fn integer(&self, name: &str) -> Result<i64, InitError> {
-        self.value(name, "integer", |value| {
-            if let Value::Integer(value) = value {
-                Some(*value)
-            } else {
-                None
-            }
-        })
+        self.value(name, "integer", |value| if let Value::Integer(value) = value { Some(*value) } else { None })
     }
 
     /// A parameter that is declared as integer, as a length or a count.
@@ -238,46 +155,23 @@ impl Setup {
 
     /// A parameter that is declared as number.
     pub fn number(&self, name: &str) -> Result<Decimal, InitError> {
-        self.value(name, "number", |value| {
-            if let Value::Number(value) = value {
-                Some(*value)
-            } else {
-                None
-            }
-        })
+        self.value(name, "number", |value| if let Value::Number(value) = value { Some(*value) } else { None })
     }
 
     /// A parameter that is declared as boolean.
     pub fn boolean(&self, name: &str) -> Result<bool, InitError> {
-        self.value(name, "boolean", |value| {
-            if let Value::Boolean(value) = value {
-                Some(*value)
-            } else {
-                None
-            }
-        })
+        self.value(name, "boolean", |value| if let Value::Boolean(value) = value { Some(*value) } else { None })
     }
 
     /// A parameter that is declared as text or choice.
     pub fn text(&self, name: &str) -> Result<&str, InitError> {
-        self.value(name, "text", |value| {
-            if let Value::Text(value) = value {
-                Some(value.as_str())
-            } else {
-                None
-            }
-        })
+        self.value(name, "text", |value| if let Value::Text(value) = value { Some(value.as_str()) } else { None })
     }
 
     /// A granted instrument by its symbol.
     pub fn instrument(&self, symbol: &str) -> Result<Instrument, InitError> {
-        let found = self
-            .instruments()
-            .iter()
-            .find(|instrument| instrument.symbol == symbol);
-        found
-            .cloned()
-            .ok_or_else(|| InitError::MissingGrant(format!("instrument {symbol}")))
+        let found = self.instruments().iter().find(|instrument| instrument.symbol == symbol);
+        found.cloned().ok_or_else(|| InitError::MissingGrant(format!("instrument {symbol}")))
     }
 
     /// All granted instruments.
@@ -320,22 +214,14 @@ mod tests {
     fn manifest() -> Manifest {
         Manifest::new("test", "1")
             .integer("length", 10, 1..=100, "")
-            .number(
-                "quantity",
-                decimal!("0.5"),
-                decimal!("0.1")..=decimal!("2"),
-                "",
-            )
+            .number("quantity", decimal!("0.5"), decimal!("0.1")..=decimal!("2"), "")
             .boolean("short", false, "")
             .text("note", "", "")
             .choice("at", "touch", &["touch", "mid"], "")
     }
 
     fn setup(given: &[(&str, Value)]) -> Result<Setup, InitError> {
-        let parameters = given.iter().map(|(name, value)| Parameter {
-            name: (*name).to_owned(),
-            value: value.clone(),
-        });
+        let parameters = given.iter().map(|(name, value)| Parameter { name: (*name).to_owned(), value: value.clone() });
         let context = Context {
             instance: "test".to_owned(),
             mode: Mode::Sim,
@@ -350,57 +236,23 @@ mod tests {
 
     #[test]
     fn defaults_and_given_values() {
-        let setup = setup(&[
-            ("quantity", Value::Integer(2)),
-            ("at", Value::Text("mid".to_owned())),
-        ])
-        .unwrap();
-        assert_eq!(
-            (
-                setup.integer("length").unwrap(),
-                setup.count("length").unwrap()
-            ),
-            (10, 10)
-        );
+        let setup = setup(&[("quantity", Value::Integer(2)), ("at", Value::Text("mid".to_owned()))]).unwrap();
+        assert_eq!((setup.integer("length").unwrap(), setup.count("length").unwrap()), (10, 10));
         assert_eq!(setup.number("quantity").unwrap(), decimal!("2"));
         assert!(!setup.boolean("short").unwrap());
-        assert_eq!(
-            (setup.text("note").unwrap(), setup.text("at").unwrap()),
-            ("", "mid")
-        );
-        assert_eq!(
-            setup.instrument("BTCUSDT"),
-            Err(InitError::MissingGrant("instrument BTCUSDT".to_owned()))
-        );
-        assert!(matches!(
-            setup.integer("nothing"),
-            Err(InitError::InvalidParameter(_))
-        ));
-        assert!(matches!(
-            setup.integer("quantity"),
-            Err(InitError::InvalidParameter(_))
-        ));
+        assert_eq!((setup.text("note").unwrap(), setup.text("at").unwrap()), ("", "mid"));
+        assert_eq!(setup.instrument("BTCUSDT"), Err(InitError::MissingGrant("instrument BTCUSDT".to_owned())));
+        assert!(matches!(setup.integer("nothing"), Err(InitError::InvalidParameter(_))));
+        assert!(matches!(setup.integer("quantity"), Err(InitError::InvalidParameter(_))));
     }
 
     #[test]
     fn wrong_values_are_named() {
         for (name, value, problem) in [
             ("length", Value::Integer(0), "must be from 1 to 100"),
-            (
-                "length",
-                Value::Number(decimal!("1")),
-                "must be of type integer, not number",
-            ),
-            (
-                "quantity",
-                Value::Number(decimal!("2.1")),
-                "must be from 0.1 to 2",
-            ),
-            (
-                "at",
-                Value::Text("top".to_owned()),
-                "must be one of touch, mid",
-            ),
+            ("length", Value::Number(decimal!("1")), "must be of type integer, not number"),
+            ("quantity", Value::Number(decimal!("2.1")), "must be from 0.1 to 2"),
+            ("at", Value::Text("top".to_owned()), "must be one of touch, mid"),
             ("depth", Value::Integer(1), "no such parameter"),
         ] {
             assert_eq!(setup(&[(name, value)]).unwrap_err(), invalid(name, problem));

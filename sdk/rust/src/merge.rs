@@ -2,8 +2,7 @@
 //! rows of columns as values. What may not: anything about strategies.
 
 use crate::{
-    Batch, Decimal, DepthColumns, InstrumentId, Level, Quote, QuoteColumns, Seq, Side, Timestamp,
-    TradeColumns,
+    Batch, Decimal, DepthColumns, InstrumentId, Level, Quote, QuoteColumns, Seq, Side, Timestamp, TradeColumns,
 };
 
 /// A trade of the market, or an aggregate trade.
@@ -50,13 +49,7 @@ pub(crate) enum Source {
     Events,
 }
 
-const SOURCES: [Source; 5] = [
-    Source::Trades,
-    Source::AggregateTrades,
-    Source::Quotes,
-    Source::Depth,
-    Source::Events,
-];
+const SOURCES: [Source; 5] = [Source::Trades, Source::AggregateTrades, Source::Quotes, Source::Depth, Source::Events];
 
 /// The place of the next event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +74,7 @@ pub(crate) struct Merge<'a> {
 
 impl<'a> Merge<'a> {
     pub(crate) fn new(batch: &'a Batch) -> Self {
-        let mut merge = Merge {
-            batch,
-            rows: [0; 5],
-            heads: [None; 5],
-            level: 0,
-        };
+        let mut merge = Merge { batch, rows: [0; 5], heads: [None; 5], level: 0 };
         merge.heads = SOURCES.map(|source| merge.head(source));
         merge
     }
@@ -110,17 +98,10 @@ impl Iterator for Merge<'_> {
 
     fn next(&mut self) -> Option<Place> {
         let heads = self.heads.iter().zip(SOURCES);
-        let ((seq, ts), source) = heads
-            .filter_map(|(head, source)| Some(((*head)?, source)))
-            .min_by_key(|((seq, _), _)| *seq)?;
+        let ((seq, ts), source) =
+            heads.filter_map(|(head, source)| Some(((*head)?, source))).min_by_key(|((seq, _), _)| *seq)?;
         let index = source as usize;
-        let place = Place {
-            seq,
-            ts,
-            source,
-            row: self.rows[index],
-            level: self.level,
-        };
+        let place = Place { seq, ts, source, row: self.rows[index], level: self.level };
         if let (Source::Depth, Some(depth)) = (source, &self.batch.depth) {
             self.level += (depth.bids[place.row] + depth.asks[place.row]) as usize;
         }
@@ -137,11 +118,7 @@ pub(crate) fn trade(columns: &TradeColumns, row: usize, (price, quantity): (u8, 
         id: columns.id[row],
         price: Decimal::from_scaled(columns.price[row], price),
         quantity: Decimal::from_scaled(columns.quantity[row], quantity),
-        aggressor: if columns.aggressor[row] == 0 {
-            Side::Buy
-        } else {
-            Side::Sell
-        },
+        aggressor: if columns.aggressor[row] == 0 { Side::Buy } else { Side::Sell },
     }
 }
 
@@ -156,18 +133,11 @@ pub(crate) fn quote(columns: &QuoteColumns, row: usize, (price, quantity): (u8, 
     }
 }
 
-pub(crate) fn depth(
-    columns: &DepthColumns,
-    row: usize,
-    first: usize,
-    (price, quantity): (u8, u8),
-) -> Depth {
+pub(crate) fn depth(columns: &DepthColumns, row: usize, first: usize, (price, quantity): (u8, u8)) -> Depth {
     let middle = first + columns.bids[row] as usize;
     let end = middle + columns.asks[row] as usize;
     let levels = |range: std::ops::Range<usize>| {
-        let rows = columns.price[range.clone()]
-            .iter()
-            .zip(&columns.quantity[range]);
+        let rows = columns.price[range.clone()].iter().zip(&columns.quantity[range]);
         rows.map(|(p, q)| Level {
             price: Decimal::from_scaled(*p, price),
             quantity: Decimal::from_scaled(*q, quantity),

@@ -3,8 +3,8 @@
 
 pub use crate::bindings::ringfence::strategy::orders::NewOrder;
 use crate::{
-    Decimal, Instrument, InstrumentId, Limit, LimitMaker, MarketSize, OrderKind, Side, Stop,
-    StopLimit, TimeInForce, Trigger,
+    Decimal, Instrument, InstrumentId, Limit, LimitMaker, MarketSize, OrderKind, Side, Stop, StopLimit, TimeInForce,
+    Trigger,
 };
 
 impl From<&Instrument> for InstrumentId {
@@ -22,65 +22,28 @@ impl From<Decimal> for Trigger {
 impl NewOrder {
     /// An order of any kind; the other constructors are easier.
     pub fn new(instrument: impl Into<InstrumentId>, side: Side, kind: OrderKind) -> NewOrder {
-        NewOrder {
-            instrument: instrument.into(),
-            side,
-            kind,
-            reduce_only: false,
-            tag: None,
-        }
+        NewOrder { instrument: instrument.into(), side, kind, reduce_only: false, tag: None }
     }
 
     /// Trades a base quantity at once, at any price.
     pub fn market(instrument: impl Into<InstrumentId>, side: Side, quantity: Decimal) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::Market(MarketSize::Base(quantity)),
-        )
+        NewOrder::new(instrument, side, OrderKind::Market(MarketSize::Base(quantity)))
     }
 
     /// Spends or receives an amount of the quote asset at once, at any price.
-    pub fn market_quote(
-        instrument: impl Into<InstrumentId>,
-        side: Side,
-        amount: Decimal,
-    ) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::Market(MarketSize::Quote(amount)),
-        )
+    pub fn market_quote(instrument: impl Into<InstrumentId>, side: Side, amount: Decimal) -> NewOrder {
+        NewOrder::new(instrument, side, OrderKind::Market(MarketSize::Quote(amount)))
     }
 
     /// Trades at `price` or better; rests until cancelled unless told otherwise.
-    pub fn limit(
-        instrument: impl Into<InstrumentId>,
-        side: Side,
-        quantity: Decimal,
-        price: Decimal,
-    ) -> NewOrder {
-        let limit = Limit {
-            quantity,
-            price,
-            time_in_force: TimeInForce::Gtc,
-            iceberg_quantity: None,
-        };
+    pub fn limit(instrument: impl Into<InstrumentId>, side: Side, quantity: Decimal, price: Decimal) -> NewOrder {
+        let limit = Limit { quantity, price, time_in_force: TimeInForce::Gtc, iceberg_quantity: None };
         NewOrder::new(instrument, side, OrderKind::Limit(limit))
     }
 
     /// Rests at `price`; refused if it would match at once.
-    pub fn limit_maker(
-        instrument: impl Into<InstrumentId>,
-        side: Side,
-        quantity: Decimal,
-        price: Decimal,
-    ) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::LimitMaker(LimitMaker { quantity, price }),
-        )
+    pub fn limit_maker(instrument: impl Into<InstrumentId>, side: Side, quantity: Decimal, price: Decimal) -> NewOrder {
+        NewOrder::new(instrument, side, OrderKind::LimitMaker(LimitMaker { quantity, price }))
     }
 
     /// A market order once the price moved against the side: at `trigger`, a price or [`Trigger::Trailing`].
@@ -90,14 +53,7 @@ impl NewOrder {
         quantity: Decimal,
         trigger: impl Into<Trigger>,
     ) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::StopLoss(Stop {
-                quantity,
-                trigger: trigger.into(),
-            }),
-        )
+        NewOrder::new(instrument, side, OrderKind::StopLoss(Stop { quantity, trigger: trigger.into() }))
     }
 
     /// A market order once the price moved in favour of the side.
@@ -107,14 +63,7 @@ impl NewOrder {
         quantity: Decimal,
         trigger: impl Into<Trigger>,
     ) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::TakeProfit(Stop {
-                quantity,
-                trigger: trigger.into(),
-            }),
-        )
+        NewOrder::new(instrument, side, OrderKind::TakeProfit(Stop { quantity, trigger: trigger.into() }))
     }
 
     /// A limit order at `price` once the price moved against the side.
@@ -125,11 +74,7 @@ impl NewOrder {
         trigger: impl Into<Trigger>,
         price: Decimal,
     ) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::StopLossLimit(stop_limit(quantity, trigger.into(), price)),
-        )
+        NewOrder::new(instrument, side, OrderKind::StopLossLimit(stop_limit(quantity, trigger.into(), price)))
     }
 
     /// A limit order at `price` once the price moved in favour of the side.
@@ -140,24 +85,15 @@ impl NewOrder {
         trigger: impl Into<Trigger>,
         price: Decimal,
     ) -> NewOrder {
-        NewOrder::new(
-            instrument,
-            side,
-            OrderKind::TakeProfitLimit(stop_limit(quantity, trigger.into(), price)),
-        )
+        NewOrder::new(instrument, side, OrderKind::TakeProfitLimit(stop_limit(quantity, trigger.into(), price)))
     }
 
     /// How long it may rest. Changes limit, stop-loss-limit and take-profit-limit orders; no other kind has it.
     pub fn time_in_force(mut self, time: TimeInForce) -> NewOrder {
         match &mut self.kind {
             OrderKind::Limit(limit) => limit.time_in_force = time,
-            OrderKind::StopLossLimit(stop) | OrderKind::TakeProfitLimit(stop) => {
-                stop.time_in_force = time
-            }
-            OrderKind::Market(_)
-            | OrderKind::LimitMaker(_)
-            | OrderKind::StopLoss(_)
-            | OrderKind::TakeProfit(_) => {}
+            OrderKind::StopLossLimit(stop) | OrderKind::TakeProfitLimit(stop) => stop.time_in_force = time,
+            OrderKind::Market(_) | OrderKind::LimitMaker(_) | OrderKind::StopLoss(_) | OrderKind::TakeProfit(_) => {}
         }
         self
     }
@@ -190,9 +126,7 @@ impl NewOrder {
             OrderKind::Limit(limit) => Some(limit.quantity),
             OrderKind::LimitMaker(limit) => Some(limit.quantity),
             OrderKind::StopLoss(stop) | OrderKind::TakeProfit(stop) => Some(stop.quantity),
-            OrderKind::StopLossLimit(stop) | OrderKind::TakeProfitLimit(stop) => {
-                Some(stop.quantity)
-            }
+            OrderKind::StopLossLimit(stop) | OrderKind::TakeProfitLimit(stop) => Some(stop.quantity),
         }
     }
 
@@ -208,10 +142,5 @@ impl NewOrder {
 }
 
 fn stop_limit(quantity: Decimal, trigger: Trigger, price: Decimal) -> StopLimit {
-    StopLimit {
-        quantity,
-        trigger,
-        price,
-        time_in_force: TimeInForce::Gtc,
-    }
+    StopLimit { quantity, trigger, price, time_in_force: TimeInForce::Gtc }
 }

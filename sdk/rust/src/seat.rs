@@ -3,9 +3,7 @@
 
 use crate::ctx::{Backend, Ctx};
 use crate::merge::{self, Merge, Place, Source};
-use crate::{
-    Batch, Context, Duration, EventBody, InitError, RestoreError, Setup, StopReason, Strategy,
-};
+use crate::{Batch, Context, Duration, EventBody, InitError, RestoreError, Setup, StopReason, Strategy};
 
 /// A strategy in its place; behind [`export!`](crate::export).
 #[derive(Debug)]
@@ -18,19 +16,14 @@ impl<S: Strategy> Seat<S> {
     /// Makes the strategy for the host that is really there. A panic is told to the operator before it ends the instance.
     #[cfg(target_family = "wasm")]
     pub fn open(context: Context) -> Result<Self, InitError> {
-        std::panic::set_hook(Box::new(|panic| {
-            crate::wire::Wire.log(crate::LogLevel::Error, &panic.to_string())
-        }));
+        std::panic::set_hook(Box::new(|panic| crate::wire::Wire.log(crate::LogLevel::Error, &panic.to_string())));
         Seat::with(context, Box::new(crate::wire::Wire))
     }
 
     pub(crate) fn with(context: Context, backend: Box<dyn Backend>) -> Result<Self, InitError> {
         let ctx = Ctx::new(&context, backend);
         let setup = Setup::new(&S::manifest(), context)?;
-        Ok(Seat {
-            strategy: S::new(&setup)?,
-            ctx,
-        })
+        Ok(Seat { strategy: S::new(&setup)?, ctx })
     }
 
     /// Handles events in order of `seq` and says how many it took: after the first command, with its cause at time t, only
@@ -39,11 +32,7 @@ impl<S: Strategy> Seat<S> {
         self.ctx.commanded = None;
         let mut taken = 0;
         for place in Merge::new(batch) {
-            if self
-                .ctx
-                .commanded
-                .is_some_and(|first| place.ts >= first.saturating_add(lookahead))
-            {
+            if self.ctx.commanded.is_some_and(|first| place.ts >= first.saturating_add(lookahead)) {
                 break;
             }
             self.ctx.seq = place.seq;
@@ -54,13 +43,7 @@ impl<S: Strategy> Seat<S> {
         taken
     }
 
-    fn handle(
-        &mut self,
-        batch: &Batch,
-        Place {
-            source, row, level, ..
-        }: Place,
-    ) {
+    fn handle(&mut self, batch: &Batch, Place { source, row, level, .. }: Place) {
         let Seat { strategy, ctx } = self;
         match source {
             Source::Trades => {
@@ -83,8 +66,7 @@ impl<S: Strategy> Seat<S> {
             }
             Source::Depth => {
                 if let Some(columns) = &batch.depth {
-                    let depth =
-                        merge::depth(columns, row, level, ctx.scales(columns.instrument[row]));
+                    let depth = merge::depth(columns, row, level, ctx.scales(columns.instrument[row]));
                     strategy.on_depth(ctx, &depth);
                 }
             }

@@ -29,10 +29,8 @@ pub struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], RestoreError> {
-        let (front, rest) = self
-            .0
-            .split_first_chunk()
-            .ok_or_else(|| RestoreError::Corrupt("it ends too early".to_owned()))?;
+        let (front, rest) =
+            self.0.split_first_chunk().ok_or_else(|| RestoreError::Corrupt("it ends too early".to_owned()))?;
         self.0 = rest;
         Ok(*front)
     }
@@ -50,16 +48,11 @@ pub fn unpack<T: Keep>(version: u32, bytes: &[u8]) -> Result<T, RestoreError> {
     let mut from = Reader(bytes);
     let found = u32::read(&mut from)?;
     if found != version {
-        return Err(RestoreError::Version(format!(
-            "state of version {found}, this one reads {version}"
-        )));
+        return Err(RestoreError::Version(format!("state of version {found}, this one reads {version}")));
     }
     let value = T::read(&mut from)?;
     if !from.0.is_empty() {
-        return Err(RestoreError::Corrupt(format!(
-            "{} bytes too many",
-            from.0.len()
-        )));
+        return Err(RestoreError::Corrupt(format!("{} bytes too many", from.0.len())));
     }
     Ok(value)
 }
@@ -86,8 +79,7 @@ impl Keep for usize {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, RestoreError> {
-        usize::try_from(u64::read(from)?)
-            .map_err(|_| RestoreError::Corrupt("a length is too large".to_owned()))
+        usize::try_from(u64::read(from)?).map_err(|_| RestoreError::Corrupt("a length is too large".to_owned()))
     }
 }
 
@@ -100,9 +92,7 @@ impl Keep for bool {
         match u8::read(from)? {
             0 => Ok(false),
             1 => Ok(true),
-            other => Err(RestoreError::Corrupt(format!(
-                "{other} is neither true nor false"
-            ))),
+            other => Err(RestoreError::Corrupt(format!("{other} is neither true nor false"))),
         }
     }
 }
@@ -169,8 +159,7 @@ impl Keep for String {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, RestoreError> {
-        String::from_utf8(Vec::read(from)?)
-            .map_err(|_| RestoreError::Corrupt("a text is not UTF-8".to_owned()))
+        String::from_utf8(Vec::read(from)?).map_err(|_| RestoreError::Corrupt("a text is not UTF-8".to_owned()))
     }
 }
 
@@ -190,9 +179,7 @@ macro_rules! tuples {
     )*};
 }
 
-tuples!((A)(A, B)(A, B, C)(A, B, C, D)(A, B, C, D, E)(
-    A, B, C, D, E, F
-)(A, B, C, D, E, F, G)(A, B, C, D, E, F, G, H));
+tuples!((A)(A, B)(A, B, C)(A, B, C, D)(A, B, C, D, E)(A, B, C, D, E, F)(A, B, C, D, E, F, G)(A, B, C, D, E, F, G, H));
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -205,35 +192,17 @@ mod tests {
 
     #[test]
     fn comes_back() {
-        let value: Everything = (
-            7,
-            (-1, true),
-            Some(1.5),
-            vec![decimal!("0.1"), decimal!("-2")],
-            "é".to_owned(),
-        );
+        let value: Everything = (7, (-1, true), Some(1.5), vec![decimal!("0.1"), decimal!("-2")], "é".to_owned());
         assert_eq!(unpack::<Everything>(3, &pack(3, &value)).unwrap(), value);
     }
 
     #[test]
     fn says_what_is_wrong() {
         let bytes = pack(1, &(1u64, true));
-        assert!(matches!(
-            unpack::<(u64, bool)>(2, &bytes),
-            Err(RestoreError::Version(_))
-        ));
-        assert!(matches!(
-            unpack::<u64>(1, &bytes),
-            Err(RestoreError::Corrupt(_))
-        ));
-        assert!(matches!(
-            unpack::<(u64, bool, u8)>(1, &bytes),
-            Err(RestoreError::Corrupt(_))
-        ));
-        assert!(matches!(
-            unpack::<Vec<u8>>(1, &pack(1, &u64::MAX)),
-            Err(RestoreError::Corrupt(_))
-        ));
+        assert!(matches!(unpack::<(u64, bool)>(2, &bytes), Err(RestoreError::Version(_))));
+        assert!(matches!(unpack::<u64>(1, &bytes), Err(RestoreError::Corrupt(_))));
+        assert!(matches!(unpack::<(u64, bool, u8)>(1, &bytes), Err(RestoreError::Corrupt(_))));
+        assert!(matches!(unpack::<Vec<u8>>(1, &pack(1, &u64::MAX)), Err(RestoreError::Corrupt(_))));
     }
 
     proptest! {

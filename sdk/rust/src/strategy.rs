@@ -2,8 +2,8 @@
 //! not: anything that happens behind them.
 
 use crate::{
-    Balance, Book, Ctx, Depth, Feed, FeedGap, Fill, HaltReason, History, InitError, Kline,
-    Manifest, OrderUpdate, Position, Quote, RestoreError, Setup, StopReason, Ticker, Trade,
+    Balance, Book, Ctx, Depth, Feed, FeedGap, Fill, HaltReason, History, InitError, Kline, Manifest, OrderUpdate,
+    Position, Quote, RestoreError, Setup, StopReason, Ticker, Trade,
 };
 
 /// A strategy: a function of events. Implement what you need; each callback gets one event, in order,

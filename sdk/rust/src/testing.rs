@@ -29,11 +29,10 @@ use std::rc::Rc;
 
 use crate::ctx::Backend;
 use crate::{
-    Balance, Batch, Book, Context, Decimal, Denial, Depth, DepthColumns, Duration, Event,
-    EventBody, Fill, InitError, Instrument, InstrumentId, LogLevel, Mode, NewOrder, OpenOrder,
-    OrderChange, OrderId, OrderKind, OrderList, OrderReason, OrderStatus, OrderUpdate, Parameter,
-    Position, QuotaState, Quote, QuoteColumns, RestoreError, Seat, Seq, Side, StateError,
-    StopReason, Strategy, Stream, Timestamp, Trade, TradeColumns, Value, decimal,
+    Balance, Batch, Book, Context, Decimal, Denial, Depth, DepthColumns, Duration, Event, EventBody, Fill, InitError,
+    Instrument, InstrumentId, LogLevel, Mode, NewOrder, OpenOrder, OrderChange, OrderId, OrderKind, OrderList,
+    OrderReason, OrderStatus, OrderUpdate, Parameter, Position, QuotaState, Quote, QuoteColumns, RestoreError, Seat,
+    Seq, Side, StateError, StopReason, Strategy, Stream, Timestamp, Trade, TradeColumns, Value, decimal,
 };
 
 impl From<i64> for Value {
@@ -130,24 +129,15 @@ impl Setting {
 
     /// A parameter's value.
     pub fn parameter(mut self, name: &str, value: impl Into<Value>) -> Setting {
-        self.context.parameters.push(Parameter {
-            name: name.to_owned(),
-            value: value.into(),
-        });
+        self.context.parameters.push(Parameter { name: name.to_owned(), value: value.into() });
         self
     }
 
     /// What the strategy may trade with of an asset.
     #[track_caller]
     pub fn allocation(mut self, asset: &str, free: &str) -> Setting {
-        self.context
-            .allocation
-            .retain(|balance| balance.asset != asset);
-        let balance = Balance {
-            asset: asset.to_owned(),
-            free: amount(free),
-            locked: Decimal::ZERO,
-        };
+        self.context.allocation.retain(|balance| balance.asset != asset);
+        let balance = Balance { asset: asset.to_owned(), free: amount(free), locked: Decimal::ZERO };
         self.context.allocation.push(balance);
         self
     }
@@ -162,22 +152,13 @@ impl Setting {
     pub fn host<S: Strategy>(self) -> Result<Host<S>, InitError> {
         let world = World {
             instruments: self.context.instruments.clone(),
-            balances: self
-                .context
-                .allocation
-                .iter()
-                .map(|b| (b.asset.clone(), b.free))
-                .collect(),
+            balances: self.context.allocation.iter().map(|b| (b.asset.clone(), b.free)).collect(),
             now: self.context.now,
             ..World::default()
         };
         let world = Rc::new(RefCell::new(world));
         let seat = Seat::with(self.context, Box::new(Double(world.clone())))?;
-        Ok(Host {
-            seat,
-            world,
-            seq: 0,
-        })
+        Ok(Host { seat, world, seq: 0 })
     }
 }
 
@@ -275,18 +256,10 @@ struct World {
 
 impl World {
     /// Records a command; the next waiting denial is for it.
-    fn command(
-        &mut self,
-        cause: Seq,
-        make: impl FnOnce(&mut World, bool) -> Command,
-    ) -> Result<Command, Denial> {
+    fn command(&mut self, cause: Seq, make: impl FnOnce(&mut World, bool) -> Command) -> Result<Command, Denial> {
         let denial = self.denials.pop_front();
         let command = make(self, denial.is_none());
-        self.sent.push(Sent {
-            command: command.clone(),
-            cause,
-            denial: denial.clone(),
-        });
+        self.sent.push(Sent { command: command.clone(), cause, denial: denial.clone() });
         denial.map_or(Ok(command), Err)
     }
 
@@ -310,26 +283,13 @@ impl World {
     fn pay(&mut self, asset: &str, change: Option<Decimal>) {
         let balance = self.balances.entry(asset.to_owned()).or_default();
         let after = change.and_then(|change| balance.checked_add(change));
-        assert!(
-            after.is_some(),
-            "a balance of {asset} does not fit a decimal"
-        );
+        assert!(after.is_some(), "a balance of {asset} does not fit a decimal");
         *balance = after.unwrap_or_default();
     }
 
     /// Books a fill on balances and position.
-    fn book_fill(
-        &mut self,
-        instrument: &Instrument,
-        side: Side,
-        price: Decimal,
-        quantity: Decimal,
-    ) -> Option<()> {
-        let signed = if side == Side::Buy {
-            quantity
-        } else {
-            -quantity
-        };
+    fn book_fill(&mut self, instrument: &Instrument, side: Side, price: Decimal, quantity: Decimal) -> Option<()> {
+        let signed = if side == Side::Buy { quantity } else { -quantity };
         self.pay(&instrument.base, Some(signed));
         self.pay(&instrument.quote, price.checked_mul(-signed));
         let position = self.positions.entry(instrument.id).or_insert(Position {
@@ -340,20 +300,11 @@ impl World {
         });
         let (before, after) = (position.quantity, position.quantity.checked_add(signed)?);
         if before.is_zero() || before.is_negative() == signed.is_negative() {
-            let cost = before
-                .checked_mul(position.average_price)?
-                .checked_add(signed.checked_mul(price)?)?;
+            let cost = before.checked_mul(position.average_price)?.checked_add(signed.checked_mul(price)?)?;
             position.average_price = cost.checked_div(after, 8)?;
         } else {
-            let closed = if signed.abs() > before.abs() {
-                -before
-            } else {
-                signed
-            };
-            let gain = position
-                .average_price
-                .checked_sub(price)?
-                .checked_mul(closed)?;
+            let closed = if signed.abs() > before.abs() { -before } else { signed };
+            let gain = position.average_price.checked_sub(price)?.checked_mul(closed)?;
             position.realised_pnl = position.realised_pnl.checked_add(gain)?;
             if after.is_zero() {
                 position.average_price = Decimal::ZERO;
@@ -373,13 +324,7 @@ impl Backend for Double {
         let made = self.0.borrow_mut().command(cause, |world, allowed| {
             Command::Submit(if allowed { world.ticket(order) } else { 0 }, order.clone())
         });
-        made.map(|command| {
-            if let Command::Submit(id, _) = command {
-                id
-            } else {
-                0
-            }
-        })
+        made.map(|command| if let Command::Submit(id, _) = command { id } else { 0 })
     }
 
     fn submit_list(&self, orders: &OrderList, cause: Seq) -> Result<Vec<OrderId>, Denial> {
@@ -388,20 +333,10 @@ impl Backend for Double {
             OrderList::Otoco((a, b, c)) => vec![a, b, c],
         };
         let made = self.0.borrow_mut().command(cause, |world, allowed| {
-            let tickets = legs
-                .iter()
-                .filter(|_| allowed)
-                .map(|leg| world.ticket(leg))
-                .collect();
+            let tickets = legs.iter().filter(|_| allowed).map(|leg| world.ticket(leg)).collect();
             Command::SubmitList(tickets, Box::new(orders.clone()))
         });
-        made.map(|command| {
-            if let Command::SubmitList(ids, _) = command {
-                ids
-            } else {
-                Vec::new()
-            }
-        })
+        made.map(|command| if let Command::SubmitList(ids, _) = command { ids } else { Vec::new() })
     }
 
     fn cancel(&self, order: OrderId, cause: Seq) -> Result<(), Denial> {
@@ -410,11 +345,7 @@ impl Backend for Double {
             world.denials.push_front(Denial::UnknownOrder);
         }
         world.command(cause, |world, allowed| {
-            for open in world
-                .orders
-                .iter_mut()
-                .filter(|open| allowed && open.id == order)
-            {
+            for open in world.orders.iter_mut().filter(|open| allowed && open.id == order) {
                 open.status = OrderStatus::PendingCancel;
             }
             Command::Cancel(order)
@@ -425,8 +356,7 @@ impl Backend for Double {
     fn cancel_all(&self, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial> {
         let mut count = 0;
         self.0.borrow_mut().command(cause, |world, allowed| {
-            let meant =
-                |open: &Resting| allowed && instrument.is_none_or(|id| open.order.instrument == id);
+            let meant = |open: &Resting| allowed && instrument.is_none_or(|id| open.order.instrument == id);
             for open in world.orders.iter_mut().filter(|open| meant(open)) {
                 open.status = OrderStatus::PendingCancel;
                 count += 1;
@@ -437,9 +367,7 @@ impl Backend for Double {
     }
 
     fn amend(&self, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {
-        self.0
-            .borrow_mut()
-            .command(cause, |_, _| Command::Amend(order, quantity))?;
+        self.0.borrow_mut().command(cause, |_, _| Command::Amend(order, quantity))?;
         Ok(())
     }
 
@@ -453,10 +381,7 @@ impl Backend for Double {
     }
 
     fn unsubscribe(&self, instrument: InstrumentId, stream: Stream) -> Result<(), Denial> {
-        self.0
-            .borrow_mut()
-            .streams
-            .retain(|known| *known != (instrument, stream));
+        self.0.borrow_mut().streams.retain(|known| *known != (instrument, stream));
         Ok(())
     }
 
@@ -490,23 +415,11 @@ impl Backend for Double {
     fn balances(&self) -> Vec<Balance> {
         let world = self.0.borrow();
         let balances = world.balances.iter();
-        balances
-            .map(|(asset, free)| Balance {
-                asset: asset.clone(),
-                free: *free,
-                locked: Decimal::ZERO,
-            })
-            .collect()
+        balances.map(|(asset, free)| Balance { asset: asset.clone(), free: *free, locked: Decimal::ZERO }).collect()
     }
 
     fn positions(&self) -> Vec<Position> {
-        self.0
-            .borrow()
-            .positions
-            .values()
-            .filter(|position| !position.quantity.is_zero())
-            .copied()
-            .collect()
+        self.0.borrow().positions.values().filter(|position| !position.quantity.is_zero()).copied().collect()
     }
 
     fn open_orders(&self) -> Vec<OpenOrder> {
@@ -540,19 +453,14 @@ impl Backend for Double {
         self.0.borrow_mut().command(cause, |world, allowed| {
             number = world.number();
             let first = world.now.saturating_add(period);
-            world
-                .timers
-                .extend(allowed.then_some((number, first, Some(period))));
+            world.timers.extend(allowed.then_some((number, first, Some(period))));
             Command::Every(number, period)
         })?;
         Ok(number)
     }
 
     fn cancel_timer(&self, timer: u64) {
-        self.0
-            .borrow_mut()
-            .timers
-            .retain(|(number, ..)| *number != timer);
+        self.0.borrow_mut().timers.retain(|(number, ..)| *number != timer);
     }
 
     fn get(&self, key: &str) -> Option<Vec<u8>> {
@@ -560,10 +468,7 @@ impl Backend for Double {
     }
 
     fn set(&self, key: &str, value: &[u8]) -> Result<(), StateError> {
-        self.0
-            .borrow_mut()
-            .store
-            .insert(key.to_owned(), value.to_vec());
+        self.0.borrow_mut().store.insert(key.to_owned(), value.to_vec());
         Ok(())
     }
 
@@ -601,10 +506,7 @@ pub struct Host<S> {
 
 impl<S> fmt::Debug for Host<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host")
-            .field("seq", &self.seq)
-            .field("world", &self.world)
-            .finish_non_exhaustive()
+        f.debug_struct("Host").field("seq", &self.seq).field("world", &self.world).finish_non_exhaustive()
     }
 }
 
@@ -618,9 +520,7 @@ impl<S: Strategy> Host<S> {
     /// With the default [`Setting`].
     #[track_caller]
     pub fn new() -> Host<S> {
-        Setting::new()
-            .host()
-            .expect("the strategy starts with its default parameters")
+        Setting::new().host().expect("the strategy starts with its default parameters")
     }
 
     /// The strategy itself.
@@ -638,11 +538,8 @@ impl<S: Strategy> Host<S> {
         let until = self.now().saturating_add(time);
         loop {
             let mut world = self.world.borrow_mut();
-            let due = world
-                .timers
-                .iter_mut()
-                .filter(|(_, at, _)| *at <= until)
-                .min_by_key(|(number, at, _)| (*at, *number));
+            let due =
+                world.timers.iter_mut().filter(|(_, at, _)| *at <= until).min_by_key(|(number, at, _)| (*at, *number));
             let Some((number, at, period)) = due else {
                 break;
             };
@@ -654,10 +551,7 @@ impl<S: Strategy> Host<S> {
             world.now = world.now.max(fires);
             let now = world.now;
             drop(world);
-            self.batch(
-                &[Happening::Event(now, EventBody::Timer(number))],
-                Duration::MAX,
-            );
+            self.batch(&[Happening::Event(now, EventBody::Timer(number))], Duration::MAX);
         }
         self.world.borrow_mut().now = until;
     }
@@ -671,11 +565,7 @@ impl<S: Strategy> Host<S> {
     #[track_caller]
     fn instrument(&self, symbol: &str) -> Instrument {
         let world = self.world.borrow();
-        let found = world
-            .instruments
-            .iter()
-            .find(|instrument| instrument.symbol == symbol)
-            .cloned();
+        let found = world.instruments.iter().find(|instrument| instrument.symbol == symbol).cloned();
         found.expect("a symbol of the setting")
     }
 
@@ -696,14 +586,7 @@ impl<S: Strategy> Host<S> {
         let instrument = self.instrument(symbol).id;
         let (price, quantity, ts) = (amount(price), amount(quantity), self.tick());
         self.batch(
-            &[Happening::Trade(Trade {
-                instrument,
-                ts,
-                id: self.seq + 1,
-                price,
-                quantity,
-                aggressor,
-            })],
+            &[Happening::Trade(Trade { instrument, ts, id: self.seq + 1, price, quantity, aggressor })],
             Duration::MAX,
         );
     }
@@ -763,18 +646,9 @@ impl<S: Strategy> Host<S> {
 
     /// All single orders that were submitted and not denied, with their tickets.
     pub fn orders(&self) -> Vec<(OrderId, NewOrder)> {
-        let commands = self
-            .commands()
-            .into_iter()
-            .filter(|sent| sent.denial.is_none());
+        let commands = self.commands().into_iter().filter(|sent| sent.denial.is_none());
         commands
-            .filter_map(|sent| {
-                if let Command::Submit(id, order) = sent.command {
-                    Some((id, order))
-                } else {
-                    None
-                }
-            })
+            .filter_map(|sent| if let Command::Submit(id, order) = sent.command { Some((id, order)) } else { None })
             .collect()
     }
 
@@ -787,21 +661,12 @@ impl<S: Strategy> Host<S> {
     #[track_caller]
     pub fn position(&self, symbol: &str) -> Decimal {
         let id = self.instrument(symbol).id;
-        self.world
-            .borrow()
-            .positions
-            .get(&id)
-            .map_or(Decimal::ZERO, |position| position.quantity)
+        self.world.borrow().positions.get(&id).map_or(Decimal::ZERO, |position| position.quantity)
     }
 
     /// What the allocation holds of an asset.
     pub fn balance(&self, asset: &str) -> Decimal {
-        self.world
-            .borrow()
-            .balances
-            .get(asset)
-            .copied()
-            .unwrap_or_default()
+        self.world.borrow().balances.get(asset).copied().unwrap_or_default()
     }
 
     /// Lines that the strategy logged.
@@ -816,13 +681,7 @@ impl<S: Strategy> Host<S> {
 
     #[track_caller]
     fn resting(&self, order: OrderId) -> Resting {
-        let found = self
-            .world
-            .borrow()
-            .orders
-            .iter()
-            .find(|open| open.id == order)
-            .cloned();
+        let found = self.world.borrow().orders.iter().find(|open| open.id == order).cloned();
         found.expect("an order that is open")
     }
 
@@ -837,43 +696,18 @@ impl<S: Strategy> Host<S> {
 
     /// Something other than a fill happens to an open order; a final status ends it.
     #[track_caller]
-    pub fn update(
-        &mut self,
-        order: OrderId,
-        change: OrderChange,
-        status: OrderStatus,
-        reason: OrderReason,
-    ) {
-        let Resting {
-            order: new,
-            quantity,
-            filled,
-            ..
-        } = self.resting(order);
+    pub fn update(&mut self, order: OrderId, change: OrderChange, status: OrderStatus, reason: OrderReason) {
+        let Resting { order: new, quantity, filled, .. } = self.resting(order);
         self.set_status(order, status);
         let instrument = new.instrument;
-        let update = OrderUpdate {
-            order,
-            instrument,
-            change,
-            status,
-            reason,
-            quantity,
-            filled,
-            recovered: false,
-        };
+        let update = OrderUpdate { order, instrument, change, status, reason, quantity, filled, recovered: false };
         self.event(EventBody::Order(update));
     }
 
     /// The venue takes an order.
     #[track_caller]
     pub fn accept(&mut self, order: OrderId) {
-        self.update(
-            order,
-            OrderChange::Accepted,
-            OrderStatus::Accepted,
-            OrderReason::None,
-        );
+        self.update(order, OrderChange::Accepted, OrderStatus::Accepted, OrderReason::None);
     }
 
     /// The venue refuses an order.
@@ -885,12 +719,7 @@ impl<S: Strategy> Host<S> {
     /// An order is cancelled.
     #[track_caller]
     pub fn canceled(&mut self, order: OrderId) {
-        self.update(
-            order,
-            OrderChange::Canceled,
-            OrderStatus::Canceled,
-            OrderReason::None,
-        );
+        self.update(order, OrderChange::Canceled, OrderStatus::Canceled, OrderReason::None);
     }
 
     /// An order trades a quantity at a price, without commission.
@@ -902,25 +731,11 @@ impl<S: Strategy> Host<S> {
     /// The rest of an order trades: at its limit, otherwise at the touch, otherwise at the last trade.
     #[track_caller]
     pub fn fill(&mut self, order: OrderId) {
-        let Resting {
-            order: new,
-            quantity,
-            filled,
-            ..
-        } = self.resting(order);
+        let Resting { order: new, quantity, filled, .. } = self.resting(order);
         let world = self.world.borrow();
         let touch = world.quotes.get(&new.instrument);
-        let touch = touch.map(|quote| {
-            if new.side == Side::Buy {
-                quote.ask_price
-            } else {
-                quote.bid_price
-            }
-        });
-        let price = new
-            .price()
-            .or(touch)
-            .or_else(|| world.last.get(&new.instrument).copied());
+        let touch = touch.map(|quote| if new.side == Side::Buy { quote.ask_price } else { quote.bid_price });
+        let price = new.price().or(touch).or_else(|| world.last.get(&new.instrument).copied());
         drop(world);
         let price = price.expect("a price: a limit, a quote or a trade");
         let quantity = match &new.kind {
@@ -935,19 +750,9 @@ impl<S: Strategy> Host<S> {
         let resting = self.resting(order);
         let mut world = self.world.borrow_mut();
         let id = resting.order.instrument;
-        let instrument = world
-            .instruments
-            .iter()
-            .find(|known| known.id == id)
-            .cloned()
-            .expect("a known instrument");
-        world
-            .book_fill(&instrument, resting.order.side, price, quantity)
-            .expect("amounts that fit");
-        let filled = resting
-            .filled
-            .checked_add(quantity)
-            .expect("a quantity that fits");
+        let instrument = world.instruments.iter().find(|known| known.id == id).cloned().expect("a known instrument");
+        world.book_fill(&instrument, resting.order.side, price, quantity).expect("amounts that fit");
+        let filled = resting.filled.checked_add(quantity).expect("a quantity that fits");
         let done = filled >= resting.quantity;
         let status = match resting.status {
             _ if done => OrderStatus::Filled,
@@ -980,17 +785,10 @@ impl<S: Strategy> Host<S> {
     #[track_caller]
     pub fn settle(&mut self) {
         for _ in 0..100 {
-            let pending = self
-                .world
-                .borrow()
-                .orders
-                .iter()
-                .find_map(|open| match open.status {
-                    OrderStatus::PendingNew | OrderStatus::PendingCancel => {
-                        Some((open.id, open.status, open.order.kind))
-                    }
-                    _ => None,
-                });
+            let pending = self.world.borrow().orders.iter().find_map(|open| match open.status {
+                OrderStatus::PendingNew | OrderStatus::PendingCancel => Some((open.id, open.status, open.order.kind)),
+                _ => None,
+            });
             match pending {
                 None => return,
                 Some((order, OrderStatus::PendingCancel, _)) => self.canceled(order),
@@ -1017,10 +815,7 @@ impl<S: Strategy> Host<S> {
 }
 
 fn is_final(status: OrderStatus) -> bool {
-    matches!(
-        status,
-        OrderStatus::Filled | OrderStatus::Canceled | OrderStatus::Expired | OrderStatus::Rejected
-    )
+    matches!(status, OrderStatus::Filled | OrderStatus::Canceled | OrderStatus::Expired | OrderStatus::Rejected)
 }
 
 /// Happenings as the contract hands them over: numbered, and in columns where there are some.
@@ -1028,25 +823,14 @@ fn is_final(status: OrderStatus) -> bool {
 fn batch_of(first: Seq, happenings: &[Happening], instruments: &[Instrument]) -> Batch {
     let scales = |id: InstrumentId| {
         let found = instruments.iter().find(|instrument| instrument.id == id);
-        found
-            .map(|found| (found.price_scale, found.quantity_scale))
-            .expect("a known instrument")
+        found.map(|found| (found.price_scale, found.quantity_scale)).expect("a known instrument")
     };
     let scaled = |value: Decimal, scale: u8| {
         let exact = value.rescale(scale);
-        assert!(
-            exact.is_some(),
-            "{value} has more than {scale} decimal places"
-        );
+        assert!(exact.is_some(), "{value} has more than {scale} decimal places");
         exact.unwrap_or_default().mantissa
     };
-    let mut batch = Batch {
-        trades: None,
-        aggregate_trades: None,
-        quotes: None,
-        depth: None,
-        events: Vec::new(),
-    };
+    let mut batch = Batch { trades: None, aggregate_trades: None, quotes: None, depth: None, events: Vec::new() };
     for (seq, happening) in (first..).zip(happenings) {
         match happening {
             Happening::Trade(trade) | Happening::AggregateTrade(trade) => {
@@ -1071,9 +855,7 @@ fn batch_of(first: Seq, happenings: &[Happening], instruments: &[Instrument]) ->
                 columns.id.push(trade.id);
                 columns.price.push(scaled(trade.price, price));
                 columns.quantity.push(scaled(trade.quantity, quantity));
-                columns
-                    .aggressor
-                    .push(u8::from(trade.aggressor == Side::Sell));
+                columns.aggressor.push(u8::from(trade.aggressor == Side::Sell));
             }
             Happening::Quote(quote) => {
                 let columns = batch.quotes.get_or_insert_with(|| QuoteColumns {
@@ -1090,13 +872,9 @@ fn batch_of(first: Seq, happenings: &[Happening], instruments: &[Instrument]) ->
                 columns.ts.push(quote.ts);
                 columns.instrument.push(quote.instrument);
                 columns.bid_price.push(scaled(quote.bid_price, price));
-                columns
-                    .bid_quantity
-                    .push(scaled(quote.bid_quantity, quantity));
+                columns.bid_quantity.push(scaled(quote.bid_quantity, quantity));
                 columns.ask_price.push(scaled(quote.ask_price, price));
-                columns
-                    .ask_quantity
-                    .push(scaled(quote.ask_quantity, quantity));
+                columns.ask_quantity.push(scaled(quote.ask_quantity, quantity));
             }
             Happening::Depth(depth) => {
                 let columns = batch.depth.get_or_insert_with(|| DepthColumns {
@@ -1123,11 +901,7 @@ fn batch_of(first: Seq, happenings: &[Happening], instruments: &[Instrument]) ->
                     columns.quantity.push(scaled(level.quantity, quantity));
                 }
             }
-            Happening::Event(ts, body) => batch.events.push(Event {
-                seq,
-                ts: *ts,
-                body: body.clone(),
-            }),
+            Happening::Event(ts, body) => batch.events.push(Event { seq, ts: *ts, body: body.clone() }),
         }
     }
     batch

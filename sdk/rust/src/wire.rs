@@ -1,12 +1,10 @@
 //! The real host behind [`Backend`]: one import of the contract a method. In wasm only.
 
-use crate::bindings::ringfence::strategy::{
-    account, log, market, metrics, orders, quota, state, timers,
-};
+use crate::bindings::ringfence::strategy::{account, log, market, metrics, orders, quota, state, timers};
 use crate::ctx::Backend;
 use crate::{
-    Balance, Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder,
-    OpenOrder, OrderId, OrderList, Position, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
+    Balance, Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OpenOrder, OrderId,
+    OrderList, Position, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
 };
 
 #[derive(Debug)]

@@ -9,10 +9,7 @@ use serde_json::Value;
 
 /// The top of the project.
 pub fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .expect("the project's folder")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project's folder")
 }
 
 /// The kept builds of the example strategies.
@@ -23,11 +20,7 @@ pub fn plugins() -> PathBuf {
 /// `ringfence run` with these arguments, in a folder of its own so that no `ringfence.toml` is found by chance.
 pub fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringfence"));
-    command
-        .arg("run")
-        .args(args)
-        .current_dir(dir)
-        .stdin(Stdio::null());
+    command.arg("run").args(args).current_dir(dir).stdin(Stdio::null());
     command
 }
 
@@ -49,10 +42,7 @@ pub fn without_timing(mut summary: Value) -> Value {
     let object = summary.as_object_mut().expect("an object");
     object.remove("timing");
     for plugin in object["plugins"].as_array_mut().expect("plugins") {
-        plugin
-            .as_object_mut()
-            .expect("a plugin")
-            .remove("handler_ns");
+        plugin.as_object_mut().expect("a plugin").remove("handler_ns");
     }
     summary
 }
@@ -69,11 +59,8 @@ pub fn plugin<'a>(summary: &'a Value, name: &str) -> &'a Value {
 pub fn folder_with(names: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     for name in names {
-        std::fs::copy(
-            plugins().join(format!("{name}.wasm")),
-            dir.path().join(format!("{name}.wasm")),
-        )
-        .expect("a kept build");
+        std::fs::copy(plugins().join(format!("{name}.wasm")), dir.path().join(format!("{name}.wasm")))
+            .expect("a kept build");
     }
     dir
 }
@@ -81,11 +68,7 @@ pub fn folder_with(names: &[&str]) -> tempfile::TempDir {
 /// What must hold after every healthy run.
 pub fn assert_healthy(summary: &Value) {
     assert_eq!(summary["messages"]["unparsed"], 0, "{summary:#}");
-    assert_eq!(
-        summary["ledger_difference"],
-        serde_json::json!({}),
-        "{summary:#}"
-    );
+    assert_eq!(summary["ledger_difference"], serde_json::json!({}), "{summary:#}");
     assert_eq!(summary["left_open"], 0, "{summary:#}");
     for line in summary["account"].as_array().expect("an account") {
         assert_eq!(line["locked"], "0", "{summary:#}");

@@ -55,29 +55,15 @@ pub(crate) fn plugin(root: &Path, name: &str) -> Result<()> {
     let wasm = format!("plugins/{name}.wasm");
     match language_of(root, name)? {
         Language::Rust => rust(root, name, &root.join(&wasm))?,
-        Language::JavaScript => {
-            run(Command::new("node")
-                .current_dir(root)
-                .args(["sdk/js/build.mjs", &folder, &wasm]))?
+        Language::JavaScript => run(Command::new("node").current_dir(root).args(["sdk/js/build.mjs", &folder, &wasm]))?,
+        Language::Python => {
+            run(Command::new(python()).current_dir(root).args(["sdk/python/build.py", &folder, &wasm]))?
         }
-        Language::Python => run(Command::new(python()).current_dir(root).args([
-            "sdk/python/build.py",
-            &folder,
-            &wasm,
-        ]))?,
     }
-    let bytes =
-        std::fs::read(root.join(&wasm)).with_context(|| format!("the build brought no {wasm}"))?;
+    let bytes = std::fs::read(root.join(&wasm)).with_context(|| format!("the build brought no {wasm}"))?;
     ensure!(bytes.starts_with(b"\0asm"), "{wasm} is not WebAssembly");
-    for path in [Some(root.to_owned()), home(), cargo_home()]
-        .into_iter()
-        .flatten()
-    {
-        ensure!(
-            !contains(&bytes, &path),
-            "{wasm} contains the path {} of this machine",
-            path.display()
-        );
+    for path in [Some(root.to_owned()), home(), cargo_home()].into_iter().flatten() {
+        ensure!(!contains(&bytes, &path), "{wasm} contains the path {} of this machine", path.display());
     }
     println!("{wasm}: {} bytes", bytes.len());
     Ok(())
@@ -88,17 +74,10 @@ fn python() -> &'static str {
 }
 
 fn rust(root: &Path, name: &str, wasm: &Path) -> Result<()> {
-    let sysroot = PathBuf::from(output(
-        Command::new("rustc")
-            .current_dir(root)
-            .args(["--print", "sysroot"]),
-    )?);
+    let sysroot = PathBuf::from(output(Command::new("rustc").current_dir(root).args(["--print", "sysroot"]))?);
     if !sysroot.join("lib/rustlib").join(TARGET).is_dir() {
         eprintln!("adding the target {TARGET}");
-        run(Command::new("rustup")
-            .current_dir(root)
-            .args(["target", "add", TARGET]))
-        .with_context(|| {
+        run(Command::new("rustup").current_dir(root).args(["target", "add", TARGET])).with_context(|| {
             format!(
                 "the Rust target {TARGET} is missing and could not be added; \
                  run `rustup target add {TARGET}`, or install it the way this Rust was installed"
@@ -107,10 +86,7 @@ fn rust(root: &Path, name: &str, wasm: &Path) -> Result<()> {
     }
     let target_dir = root.join("plugins/target");
     // Panics name their source file: under names that are the same on every machine.
-    let mut renamed = vec![
-        (root.to_owned(), "ringfence"),
-        (sysroot.join("lib/rustlib/src/rust"), "rust"),
-    ];
+    let mut renamed = vec![(root.to_owned(), "ringfence"), (sysroot.join("lib/rustlib/src/rust"), "rust")];
     renamed.extend(cargo_home().map(|home| (home, "cargo")));
     let flags = renamed.iter().map(|(path, to)| {
         let mut flag = OsString::from("--remap-path-prefix=");
@@ -118,9 +94,7 @@ fn rust(root: &Path, name: &str, wasm: &Path) -> Result<()> {
         flag.push(format!("={to}"));
         flag
     });
-    let flags = flags
-        .collect::<Vec<_>>()
-        .join(std::ffi::OsStr::new("\u{1f}"));
+    let flags = flags.collect::<Vec<_>>().join(std::ffi::OsStr::new("\u{1f}"));
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(root)
@@ -140,16 +114,10 @@ fn rust(root: &Path, name: &str, wasm: &Path) -> Result<()> {
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .env_remove("RUSTFLAGS");
     run(&mut cargo)?;
-    let built = target_dir
-        .join(TARGET)
-        .join("release")
-        .join(format!("{}.wasm", name.replace('-', "_")));
+    let built = target_dir.join(TARGET).join("release").join(format!("{}.wasm", name.replace('-', "_")));
     // Moved into place at once: a host may be watching the folder.
     let bytes = std::fs::read(&built).with_context(|| {
-        format!(
-            "no {}; does plugins/{name}/Cargo.toml say crate-type = [\"cdylib\", \"rlib\"]?",
-            built.display()
-        )
+        format!("no {}; does plugins/{name}/Cargo.toml say crate-type = [\"cdylib\", \"rlib\"]?", built.display())
     })?;
     let beside = wasm.with_extension("wasm.tmp");
     std::fs::write(&beside, bytes).with_context(|| format!("can't write {}", beside.display()))?;
@@ -161,9 +129,7 @@ fn home() -> Option<PathBuf> {
 }
 
 fn cargo_home() -> Option<PathBuf> {
-    std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| home().map(|home| home.join(".cargo")))
+    std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| home().map(|home| home.join(".cargo")))
 }
 
 /// Whether bytes contain a path as a folder: `/root` alone may be anything, `/root/` is a place.
@@ -175,34 +141,19 @@ fn contains(bytes: &[u8], path: &Path) -> bool {
 
 fn describe(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("can't start `{}`; is it installed?", describe(command)))?;
-    ensure!(
-        status.success(),
-        "`{}` failed ({status})",
-        describe(command)
-    );
+    let status = command.status().with_context(|| format!("can't start `{}`; is it installed?", describe(command)))?;
+    ensure!(status.success(), "`{}` failed ({status})", describe(command));
     Ok(())
 }
 
 fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .with_context(|| format!("can't start `{}`; is it installed?", describe(command)))?;
+    let output = command.output().with_context(|| format!("can't start `{}`; is it installed?", describe(command)))?;
     if !output.status.success() {
-        bail!(
-            "`{}` failed: {}",
-            describe(command),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("`{}` failed: {}", describe(command), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -221,9 +172,6 @@ mod tests {
     fn the_kept_plugins_have_a_language() {
         let root = crate::root().expect("the project");
         let languages = crate::KEPT.map(|name| language_of(&root, name).expect("a language"));
-        assert_eq!(
-            languages,
-            [Language::Rust, Language::Rust, Language::JavaScript]
-        );
+        assert_eq!(languages, [Language::Rust, Language::Rust, Language::JavaScript]);
     }
 }

@@ -11,25 +11,15 @@ use sha2::{Digest, Sha256};
 use crate::build::{Language, language_of};
 
 const FILE: &str = "plugins/KEPT";
-const HEAD: &str =
-    "# plugin, sha256 of its sources, sha256 of its .wasm; written by `cargo xtask plugins`\n";
+const HEAD: &str = "# plugin, sha256 of its sources, sha256 of its .wasm; written by `cargo xtask plugins`\n";
 /// Folders whose content does not go into a build.
-const LEFT_OUT: [&str; 6] = [
-    "target",
-    "node_modules",
-    "tests",
-    "test",
-    "__pycache__",
-    "build",
-];
+const LEFT_OUT: [&str; 6] = ["target", "node_modules", "tests", "test", "__pycache__", "build"];
 
 /// Writes the line of a plugin that was just built.
 pub(crate) fn record(root: &Path, name: &str) -> Result<()> {
     let mut lines = read(root)?;
     lines.insert(name.to_owned(), (sources(root, name)?, wasm(root, name)?));
-    let lines = lines
-        .iter()
-        .map(|(name, (sources, wasm))| format!("{name} {sources} {wasm}\n"));
+    let lines = lines.iter().map(|(name, (sources, wasm))| format!("{name} {sources} {wasm}\n"));
     let text = HEAD.to_owned() + &lines.collect::<String>();
     std::fs::write(root.join(FILE), text).with_context(|| format!("can't write {FILE}"))
 }
@@ -41,20 +31,14 @@ pub(crate) fn check(root: &Path, names: &[String]) -> Result<()> {
     for name in names {
         let problem = match lines.get(name) {
             None => format!("{FILE} has no line for it"),
-            Some(_) if !root.join(format!("plugins/{name}.wasm")).is_file() => {
-                "the .wasm is missing".to_owned()
-            }
+            Some(_) if !root.join(format!("plugins/{name}.wasm")).is_file() => "the .wasm is missing".to_owned(),
             Some((_, kept)) if *kept != wasm(root, name)? => {
                 format!("the .wasm is not the one in {FILE}")
             }
-            Some((kept, _)) if *kept != sources(root, name)? => {
-                "its sources changed since it was built".to_owned()
-            }
+            Some((kept, _)) if *kept != sources(root, name)? => "its sources changed since it was built".to_owned(),
             Some(_) => continue,
         };
-        stale.push(format!(
-            "plugins/{name}.wasm: {problem}; run `cargo xtask plugins {name}`"
-        ));
+        stale.push(format!("plugins/{name}.wasm: {problem}; run `cargo xtask plugins {name}`"));
     }
     if !stale.is_empty() {
         bail!("{}", stale.join("\n"));
@@ -70,18 +54,12 @@ fn read(root: &Path) -> Result<BTreeMap<String, (String, String)>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error).with_context(|| format!("can't read {FILE}")),
     };
-    let lines = text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let lines = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     lines
-        .map(
-            |line| match line.split_whitespace().collect::<Vec<_>>()[..] {
-                [name, sources, wasm] => {
-                    Ok((name.to_owned(), (sources.to_owned(), wasm.to_owned())))
-                }
-                _ => bail!("{FILE} has a line that is not `name sources wasm`: {line}"),
-            },
-        )
+        .map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [name, sources, wasm] => Ok((name.to_owned(), (sources.to_owned(), wasm.to_owned()))),
+            _ => bail!("{FILE} has a line that is not `name sources wasm`: {line}"),
+        })
         .collect()
 }
 
@@ -102,15 +80,11 @@ fn sources(root: &Path, name: &str) -> Result<String> {
         files.extend(["plugins/Cargo.toml", "plugins/Cargo.lock"].map(PathBuf::from));
     }
     // By the bytes of the path as it is written everywhere.
-    let mut files: Vec<_> = files
-        .iter()
-        .map(|file| file.to_string_lossy().replace('\\', "/"))
-        .collect();
+    let mut files: Vec<_> = files.iter().map(|file| file.to_string_lossy().replace('\\', "/")).collect();
     files.sort();
     let mut hash = Sha256::new();
     for file in files {
-        let bytes =
-            std::fs::read(root.join(&file)).with_context(|| format!("can't read {file}"))?;
+        let bytes = std::fs::read(root.join(&file)).with_context(|| format!("can't read {file}"))?;
         let bytes = unix_lines(&bytes);
         hash.update(format!("{file}\0{}\0", bytes.len()));
         hash.update(bytes);
@@ -119,8 +93,7 @@ fn sources(root: &Path, name: &str) -> Result<String> {
 }
 
 fn collect(root: &Path, folder: &Path, into: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(root.join(folder))
-        .with_context(|| format!("can't read {}", folder.display()))?;
+    let entries = std::fs::read_dir(root.join(folder)).with_context(|| format!("can't read {}", folder.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("can't read {}", folder.display()))?;
         let name = entry.file_name();
@@ -183,8 +156,7 @@ mod tests {
     }
 
     fn verdict(root: &Path) -> String {
-        check(root, &["demo".to_owned()])
-            .map_or_else(|error| error.to_string(), |()| "fresh".to_owned())
+        check(root, &["demo".to_owned()]).map_or_else(|error| error.to_string(), |()| "fresh".to_owned())
     }
 
     #[test]
@@ -199,11 +171,7 @@ mod tests {
         write(root, "sdk/js/test/sdk.test.js", "another test\n");
         assert_eq!(verdict(root), "fresh", "line ends and tests do not go in");
 
-        for file in [
-            "plugins/demo/strategy.js",
-            "sdk/js/ringfence.js",
-            "wit/types.wit",
-        ] {
+        for file in ["plugins/demo/strategy.js", "sdk/js/ringfence.js", "wit/types.wit"] {
             record(root, "demo").expect("recorded");
             write(root, file, "changed\n");
             let told = "plugins/demo.wasm: its sources changed since it was built; run `cargo xtask plugins demo`";

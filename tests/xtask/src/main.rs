@@ -50,10 +50,7 @@ fn plugins(args: impl Iterator<Item = String>) -> Result<()> {
     for name in &names {
         let known = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if !known || !root.join("plugins").join(name).is_dir() {
-            bail!(
-                "no such plugin: there is no folder plugins/{name}; there are: {}",
-                folders(&root)?.join(", ")
-            );
+            bail!("no such plugin: there is no folder plugins/{name}; there are: {}", folders(&root)?.join(", "));
         }
     }
     if !options.is_empty() {
@@ -71,18 +68,13 @@ fn plugins(args: impl Iterator<Item = String>) -> Result<()> {
 /// The project's root, wherever the task is started from.
 fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    here.canonicalize()
-        .with_context(|| format!("the project is no longer at {}", here.display()))
+    here.canonicalize().with_context(|| format!("the project is no longer at {}", here.display()))
 }
 
 fn folders(root: &Path) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(root.join("plugins")).context("can't read plugins/")?;
-    let folders = entries
-        .flatten()
-        .filter(|entry| build::language(&entry.path()).is_some());
-    let mut names: Vec<_> = folders
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
+    let folders = entries.flatten().filter(|entry| build::language(&entry.path()).is_some());
+    let mut names: Vec<_> = folders.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     Ok(names)
 }

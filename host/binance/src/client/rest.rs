@@ -35,33 +35,19 @@ pub enum SendError {
 
 impl Shared {
     /// Sends a request; status and body of the answer.
-    pub(super) async fn send(
-        &self,
-        request: &Request,
-        signed: bool,
-    ) -> Result<(u16, Vec<u8>), SendError> {
+    pub(super) async fn send(&self, request: &Request, signed: bool) -> Result<(u16, Vec<u8>), SendError> {
         let now = self.now();
         lock(&self.limits)
             .admit(now, request.weight, request.orders, request.priority)
             .map_err(|retry_after| SendError::Limited { retry_after })?;
         let (sent, key) = if signed {
-            let credentials = self
-                .config
-                .credentials
-                .as_ref()
-                .ok_or(SendError::NoCredentials)?;
-            (
-                request.sign(credentials, now.as_millis(), self.config.recv_window_ms),
-                Some(credentials.api_key()),
-            )
+            let credentials = self.config.credentials.as_ref().ok_or(SendError::NoCredentials)?;
+            (request.sign(credentials, now.as_millis(), self.config.recv_window_ms), Some(credentials.api_key()))
         } else {
             (request.unsigned(), None)
         };
         let question = if sent.query.is_empty() { "" } else { "?" };
-        let url = format!(
-            "{}{}{question}{}",
-            self.config.rest_url, sent.path, sent.query
-        );
+        let url = format!("{}{}{question}{}", self.config.rest_url, sent.path, sent.query);
         let mut http = match sent.method {
             Method::Get => self.http.get(url),
             Method::Post => self.http.post(url),
@@ -81,11 +67,7 @@ impl Shared {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            if connect {
-                SendError::NotSent(text)
-            } else {
-                SendError::Lost(text)
-            }
+            if connect { SendError::NotSent(text) } else { SendError::Lost(text) }
         };
         let response = http.send().await.map_err(told)?;
         let status = response.status().as_u16();
@@ -98,16 +80,11 @@ impl Shared {
                 }
             }
             if matches!(status, 418 | 429) {
-                let retry_after = response
-                    .headers()
-                    .get("retry-after")
-                    .and_then(|value| value.to_str().ok()?.parse().ok());
+                let retry_after =
+                    response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
                 limits.block(now, retry_after);
                 drop(limits);
-                self.notice(format!(
-                    "the venue says {status}: nothing is sent for {} s",
-                    retry_after.unwrap_or(60)
-                ));
+                self.notice(format!("the venue says {status}: nothing is sent for {} s", retry_after.unwrap_or(60)));
             }
         }
         let body = response.bytes().await.map_err(told)?;
@@ -121,10 +98,7 @@ impl Shared {
         request: &Request,
         signed: bool,
     ) -> Result<Vec<u8>, ClientError> {
-        let (status, body) = self
-            .send(request, signed)
-            .await
-            .map_err(|source| ClientError::Send { what, source })?;
+        let (status, body) = self.send(request, signed).await.map_err(|source| ClientError::Send { what, source })?;
         if (200..300).contains(&status) {
             return Ok(body);
         }

@@ -37,13 +37,8 @@ const RENEW_AFTER: Duration = Duration::from_secs(23 * 3_600);
 /// What the socket is asked for.
 #[derive(Debug)]
 pub(super) enum StreamCommand {
-    Begin {
-        name: String,
-        snapshot_of: Option<InstrumentId>,
-    },
-    End {
-        name: String,
-    },
+    Begin { name: String, snapshot_of: Option<InstrumentId> },
+    End { name: String },
 }
 
 /// The answer to a message of ours.
@@ -75,12 +70,7 @@ pub(super) async fn run(
 ) {
     let parser = StreamParser::new(&shared.instruments);
     let mut backoff = Backoff::new(shared.machine().0);
-    let mut streams = Streams {
-        shared,
-        parser,
-        wanted: BTreeMap::new(),
-        next_id: 1,
-    };
+    let mut streams = Streams { shared, parser, wanted: BTreeMap::new(), next_id: 1 };
     let mut was_up = false;
     loop {
         // Nothing is opened before somebody wants something.
@@ -93,10 +83,7 @@ pub(super) async fn run(
                 },
             }
         }
-        let why = match streams
-            .connection(&mut inbox, &mut stopped, &mut backoff, was_up)
-            .await
-        {
+        let why = match streams.connection(&mut inbox, &mut stopped, &mut backoff, was_up).await {
             Ended::Stopped => return,
             Ended::Lost(why) => why,
         };
@@ -104,10 +91,7 @@ pub(super) async fn run(
         streams.shared.tell(VenueEvent::StreamsDown);
         let wait = backoff.wait();
         let attempts = backoff.attempts();
-        streams.shared.notice(format!(
-            "market streams lost ({why}); attempt {attempts} in {} ms",
-            wait.as_millis()
-        ));
+        streams.shared.notice(format!("market streams lost ({why}); attempt {attempts} in {} ms", wait.as_millis()));
         tokio::select! {
             () = closed(&mut stopped) => return,
             () = tokio::time::sleep(wait) => {}
@@ -135,8 +119,7 @@ impl Streams {
         again: bool,
     ) -> Ended {
         let url = format!("{}/stream", self.shared.config.stream_url);
-        let connecting =
-            tokio::time::timeout(CONNECT_WITHIN, tokio_tungstenite::connect_async(url));
+        let connecting = tokio::time::timeout(CONNECT_WITHIN, tokio_tungstenite::connect_async(url));
         let (mut socket, _) = tokio::select! {
             () = closed(stopped) => return Ended::Stopped,
             connected = connecting => match connected {
@@ -153,8 +136,7 @@ impl Streams {
         let mut next_message = opened;
         let mut ping = tokio::time::interval(PING_EVERY);
         loop {
-            let differs = asked.len() != self.wanted.len()
-                || !self.wanted.keys().all(|name| asked.contains(name));
+            let differs = asked.len() != self.wanted.len() || !self.wanted.keys().all(|name| asked.contains(name));
             tokio::select! {
                 () = closed(stopped) => {
                     // The venue may be gone already; then there is nobody to say goodbye to.
@@ -230,20 +212,12 @@ impl Streams {
     /// The venue has begun these streams, or refused them.
     fn confirmed(&mut self, names: Vec<String>, error: Option<serde_json::Value>) {
         if let Some(error) = error {
-            self.shared.notice(format!(
-                "the venue refuses streams {}: {error}",
-                names.join(", ")
-            ));
+            self.shared.notice(format!("the venue refuses streams {}: {error}", names.join(", ")));
             return;
         }
-        for instrument in names
-            .iter()
-            .filter_map(|name| self.wanted.get(name).copied().flatten())
-        {
+        for instrument in names.iter().filter_map(|name| self.wanted.get(name).copied().flatten()) {
             let shared = Arc::clone(&self.shared);
-            drop(tokio::spawn(
-                async move { shared.snapshot(instrument).await },
-            ));
+            drop(tokio::spawn(async move { shared.snapshot(instrument).await }));
         }
     }
 
@@ -253,9 +227,7 @@ impl Streams {
             Ok(data) => self.shared.tell(VenueEvent::Market(data)),
             Err(error) => {
                 self.shared.unparsed.fetch_add(1, Ordering::Relaxed);
-                (self.shared.sink)(ClientEvent::Unparsed {
-                    error: error.to_string(),
-                });
+                (self.shared.sink)(ClientEvent::Unparsed { error: error.to_string() });
             }
         }
     }
@@ -265,9 +237,7 @@ fn control_of(text: &str) -> Option<Control> {
     if text.starts_with("{\"stream\"") {
         return None;
     }
-    serde_json::from_str::<Control>(text)
-        .ok()
-        .filter(|control| control.id.is_some() || control.error.is_some())
+    serde_json::from_str::<Control>(text).ok().filter(|control| control.id.is_some() || control.error.is_some())
 }
 
 impl Shared {
@@ -276,10 +246,7 @@ impl Shared {
         let Some(instrument) = self.instruments.iter().find(|known| known.id == id) else {
             return;
         };
-        let book = match self
-            .read("depth snapshot", &request::depth(&instrument.symbol), false)
-            .await
-        {
+        let book = match self.read("depth snapshot", &request::depth(&instrument.symbol), false).await {
             Ok(body) => answer::depth(instrument, &body).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -39,8 +39,7 @@ pub(super) async fn run(
 ) {
     let mut backoff = Backoff::new(shared.machine().0 ^ 1);
     loop {
-        let why = match connection(&shared, &credentials, &status, &mut stopped, &mut backoff).await
-        {
+        let why = match connection(&shared, &credentials, &status, &mut stopped, &mut backoff).await {
             None => return,
             Some(why) => why,
         };
@@ -48,10 +47,7 @@ pub(super) async fn run(
             shared.tell(VenueEvent::UserDown);
         }
         let wait = backoff.wait();
-        shared.notice(format!(
-            "user data stream lost ({why}); next attempt in {} ms",
-            wait.as_millis()
-        ));
+        shared.notice(format!("user data stream lost ({why}); next attempt in {} ms", wait.as_millis()));
         status.send_replace(Status::Trying(why));
         tokio::select! {
             () = closed(&mut stopped) => return,
@@ -64,9 +60,7 @@ pub(super) async fn run(
 fn subscribe(shared: &Shared, credentials: &Credentials) -> String {
     let (key, time) = (credentials.api_key(), shared.now().as_millis());
     let window = shared.config.recv_window_ms;
-    let signature = credentials.sign(&format!(
-        "apiKey={key}&recvWindow={window}&timestamp={time}"
-    ));
+    let signature = credentials.sign(&format!("apiKey={key}&recvWindow={window}&timestamp={time}"));
     serde_json::json!({
         "id": 1,
         "method": "userDataStream.subscribe.signature",
@@ -93,10 +87,7 @@ async fn connection(
             Err(_) => return Some("no connection in time".to_owned()),
         },
     };
-    if let Err(error) = socket
-        .send(Message::text(subscribe(shared, credentials)))
-        .await
-    {
+    if let Err(error) = socket.send(Message::text(subscribe(shared, credentials))).await {
         return Some(error.to_string());
     }
     let mut ping = tokio::time::interval(PING_EVERY);

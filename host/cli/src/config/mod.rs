@@ -81,9 +81,7 @@ pub(crate) struct Config {
 }
 
 fn amounts(list: &[(&str, i64, u32)]) -> Vec<(String, Decimal)> {
-    list.iter()
-        .map(|&(asset, mantissa, scale)| (asset.to_owned(), Decimal::new(mantissa, scale)))
-        .collect()
+    list.iter().map(|&(asset, mantissa, scale)| (asset.to_owned(), Decimal::new(mantissa, scale))).collect()
 }
 
 impl Default for Config {
@@ -99,10 +97,7 @@ impl Default for Config {
                 api_key_env: "BINANCE_API_KEY".to_owned(),
                 secret_env: "BINANCE_API_SECRET".to_owned(),
             },
-            sim: SimConfig {
-                seed: 1,
-                balances: amounts(&[("USDT", 1_000_000, 0), ("BTC", 10, 0), ("ETH", 100, 0)]),
-            },
+            sim: SimConfig { seed: 1, balances: amounts(&[("USDT", 1_000_000, 0), ("BTC", 10, 0), ("ETH", 100, 0)]) },
             defaults: Grant {
                 enabled: true,
                 symbols: None,
@@ -120,10 +115,7 @@ impl Default for Config {
 pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("can't read {}: {source}", file.display())]
-    Unreadable {
-        file: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { file: PathBuf, source: std::io::Error },
     /// One or more lines are wrong.
     #[error("{}", problems.join("\n"))]
     Wrong { problems: Vec<String> },
@@ -132,12 +124,10 @@ pub(crate) enum ConfigError {
 impl Config {
     /// Reads and checks a file.
     pub(crate) fn read(file: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable {
-            file: file.to_owned(),
-            source,
-        })?;
-        let mut config = Config::parse(&text, &file.display().to_string())
-            .map_err(|problems| ConfigError::Wrong { problems })?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+        let mut config =
+            Config::parse(&text, &file.display().to_string()).map_err(|problems| ConfigError::Wrong { problems })?;
         config.file = Some(file.to_owned());
         Ok(config)
     }
@@ -173,11 +163,7 @@ impl Config {
             }
         }
         let problems = reader.problems();
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
     /// What is granted to the plugin of this name.
@@ -187,18 +173,7 @@ impl Config {
 }
 
 fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
-    table.keys(
-        reader,
-        &[
-            "kind",
-            "symbols",
-            "rest_url",
-            "stream_url",
-            "ws_api_url",
-            "api_key_env",
-            "secret_env",
-        ],
-    );
+    table.keys(reader, &["kind", "symbols", "rest_url", "stream_url", "ws_api_url", "api_key_env", "secret_env"]);
     if let Some(kind) = table.choice(reader, "kind", &["sim", "binance-testnet", "binance"]) {
         venue.kind = match kind.as_str() {
             "binance" => VenueKind::Binance,
@@ -218,11 +193,7 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
             if schemes.iter().any(|scheme| url.starts_with(scheme)) {
                 *slot = Some(url);
             } else {
-                table.wrong(
-                    reader,
-                    key,
-                    &format!("must start with {} or {}", schemes[0], schemes[1]),
-                );
+                table.wrong(reader, key, &format!("must start with {} or {}", schemes[0], schemes[1]));
             }
         }
     }
@@ -235,10 +206,7 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
 }
 
 fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant: &mut Grant) {
-    table.keys(
-        reader,
-        &["enabled", "symbols", "allocation", "limits", "parameters"],
-    );
+    table.keys(reader, &["enabled", "symbols", "allocation", "limits", "parameters"]);
     if let Some(enabled) = table.boolean(reader, "enabled") {
         grant.enabled = enabled;
     }
@@ -277,10 +245,7 @@ fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant:
         ("cancels_per_second", &mut into.cancels_per_second),
         ("open_orders", &mut into.open_orders),
         ("subscriptions", &mut into.subscriptions),
-        (
-            "history_requests_per_minute",
-            &mut into.history_requests_per_minute,
-        ),
+        ("history_requests_per_minute", &mut into.history_requests_per_minute),
     ] {
         if let Some(value) = limits.whole(reader, key, u64::from(u32::MAX)) {
             // Bounded by u32::MAX just above.
@@ -307,10 +272,7 @@ mod tests {
 
     #[test]
     fn an_empty_file_is_the_default() {
-        assert_eq!(
-            Config::parse("", "ringfence.toml").unwrap(),
-            Config::default()
-        );
+        assert_eq!(Config::parse("", "ringfence.toml").unwrap(), Config::default());
     }
 
     #[test]
@@ -330,20 +292,11 @@ order_notional = "250.000000001"
 "#;
         let config = Config::parse(text, "ringfence.toml").unwrap();
         let grant = config.grant("ema-cross");
-        assert_eq!(
-            grant.allocation,
-            vec![("USDT".to_owned(), Decimal::new(10_005, 1))]
-        );
+        assert_eq!(grant.allocation, vec![("USDT".to_owned(), Decimal::new(10_005, 1))]);
         assert_eq!(grant.limits.open_orders, 7);
-        assert_eq!(
-            grant.limits.order_notional,
-            Decimal::new(250_000_000_001, 9)
-        );
+        assert_eq!(grant.limits.order_notional, Decimal::new(250_000_000_001, 9));
         assert_eq!(grant.symbols.as_deref(), Some(&["BTCUSDT".to_owned()][..]));
-        assert_eq!(
-            grant.parameters["quantity"],
-            Value::Number(Decimal::new(2, 3))
-        );
+        assert_eq!(grant.parameters["quantity"], Value::Number(Decimal::new(2, 3)));
         assert_eq!(grant.parameters["fast"], Value::Integer(12));
         assert_eq!(config.grant("other").limits.open_orders, 7);
     }
@@ -364,28 +317,12 @@ symbols = [\"DOGEUSDT\"]
 open_orders = \"many\"
 ";
         let problems = Config::parse(text, "r.toml").unwrap_err();
-        let lines: Vec<&str> = problems
-            .iter()
-            .map(|p| p.split(": ").next().unwrap())
-            .collect();
+        let lines: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
         assert_eq!(
             lines,
-            [
-                "r.toml:2",
-                "r.toml:3",
-                "r.toml:4",
-                "r.toml:6",
-                "r.toml:7",
-                "r.toml:7",
-                "r.toml:9",
-                "r.toml:11"
-            ]
+            ["r.toml:2", "r.toml:3", "r.toml:4", "r.toml:6", "r.toml:7", "r.toml:7", "r.toml:9", "r.toml:11"]
         );
-        assert!(
-            problems[1].contains("did you mean `symbols`"),
-            "{}",
-            problems[1]
-        );
+        assert!(problems[1].contains("did you mean `symbols`"), "{}", problems[1]);
     }
 
     #[test]

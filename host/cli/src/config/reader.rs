@@ -28,31 +28,19 @@ type Entry<'t> = Spanned<DeValue<'t>>;
 impl<'t> Reader<'t> {
     /// Parses the syntax; what could be read comes back even when parts are broken.
     pub(super) fn new(text: &'t str, name: &'t str) -> (Self, Option<Table<'t>>) {
-        let reader = Reader {
-            text,
-            name,
-            problems: RefCell::default(),
-        };
+        let reader = Reader { text, name, problems: RefCell::default() };
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             reader.problem(error.span().unwrap_or(0..0), error.message());
         }
         // After a syntax error the tables may be torn; judging them would invent problems.
-        let root = errors.is_empty().then(|| Table {
-            path: String::new(),
-            table: table.into_inner(),
-        });
+        let root = errors.is_empty().then(|| Table { path: String::new(), table: table.into_inner() });
         (reader, root)
     }
 
     fn problem(&self, span: Range<usize>, what: &str) {
-        let line = self
-            .text
-            .get(..span.start)
-            .map_or(1, |head| head.matches('\n').count().saturating_add(1));
-        self.problems
-            .borrow_mut()
-            .push((line, format!("{}:{line}: {what}", self.name)));
+        let line = self.text.get(..span.start).map_or(1, |head| head.matches('\n').count().saturating_add(1));
+        self.problems.borrow_mut().push((line, format!("{}:{line}: {what}", self.name)));
     }
 
     /// All problems, by line.
@@ -65,11 +53,7 @@ impl<'t> Reader<'t> {
 
 impl<'t> Table<'t> {
     fn name(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     /// Refuses keys that are not known here.
@@ -88,10 +72,7 @@ impl<'t> Table<'t> {
                     || format!("known keys are {}", known.join(", ")),
                     |(_, near)| format!("did you mean `{near}`?"),
                 );
-            reader.problem(
-                key.span(),
-                &format!("unknown key `{}`; {hint}", self.name(word)),
-            );
+            reader.problem(key.span(), &format!("unknown key `{}`; {hint}", self.name(word)));
         }
     }
 
@@ -106,19 +87,14 @@ impl<'t> Table<'t> {
     }
 
     fn mismatch(&self, reader: &Reader<'t>, key: &str, want: &str) {
-        let found = self
-            .get(key)
-            .map_or("nothing", |value| value.get_ref().type_str());
+        let found = self.get(key).map_or("nothing", |value| value.get_ref().type_str());
         self.wrong(reader, key, &format!("must be {want}, found {found}"));
     }
 
     pub(super) fn table(&self, reader: &Reader<'t>, key: &str) -> Option<Table<'t>> {
         let value = self.get(key)?;
         if let Some(table) = value.get_ref().as_table() {
-            return Some(Table {
-                path: self.name(key),
-                table: table.clone(),
-            });
+            return Some(Table { path: self.name(key), table: table.clone() });
         }
         self.mismatch(reader, key, "a table");
         None
@@ -126,14 +102,8 @@ impl<'t> Table<'t> {
 
     /// Every entry as a table.
     pub(super) fn tables(&self, reader: &Reader<'t>) -> Vec<(String, Table<'t>)> {
-        let keys: Vec<String> = self
-            .table
-            .keys()
-            .map(|key| key.get_ref().to_string())
-            .collect();
-        keys.into_iter()
-            .filter_map(|key| self.table(reader, &key).map(|table| (key, table)))
-            .collect()
+        let keys: Vec<String> = self.table.keys().map(|key| key.get_ref().to_string()).collect();
+        keys.into_iter().filter_map(|key| self.table(reader, &key).map(|table| (key, table))).collect()
     }
 
     pub(super) fn text(&self, reader: &Reader<'t>, key: &str) -> Option<String> {
@@ -154,29 +124,18 @@ impl<'t> Table<'t> {
         value
     }
 
-    pub(super) fn choice(
-        &self,
-        reader: &Reader<'t>,
-        key: &str,
-        choices: &[&str],
-    ) -> Option<String> {
+    pub(super) fn choice(&self, reader: &Reader<'t>, key: &str, choices: &[&str]) -> Option<String> {
         let text = self.get(key)?.get_ref().as_str();
         if let Some(text) = text.filter(|text| choices.contains(text)) {
             return Some(text.to_owned());
         }
-        self.wrong(
-            reader,
-            key,
-            &format!("must be one of {}", choices.join(", ")),
-        );
+        self.wrong(reader, key, &format!("must be one of {}", choices.join(", ")));
         None
     }
 
     pub(super) fn whole(&self, reader: &Reader<'t>, key: &str, most: u64) -> Option<u64> {
         let value = self.get(key)?.get_ref().as_integer().and_then(|number| {
-            u64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
-                .ok()
-                .filter(|value| *value <= most)
+            u64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok().filter(|value| *value <= most)
         });
         if value.is_none() {
             self.mismatch(reader, key, &format!("a whole number from 0 to {most}"));
@@ -206,12 +165,7 @@ impl<'t> Table<'t> {
     }
 
     /// A list of symbols, made upper case; `among` are those that may stand here.
-    pub(super) fn symbols(
-        &self,
-        reader: &Reader<'t>,
-        key: &str,
-        among: Option<&[String]>,
-    ) -> Option<Vec<String>> {
+    pub(super) fn symbols(&self, reader: &Reader<'t>, key: &str, among: Option<&[String]>) -> Option<Vec<String>> {
         let Some(list) = self.get(key)?.get_ref().as_array() else {
             self.mismatch(reader, key, "a list of symbols");
             return None;
@@ -219,19 +173,13 @@ impl<'t> Table<'t> {
         let mut symbols: Vec<String> = Vec::new();
         for item in list.iter() {
             let Some(symbol) = item.get_ref().as_str().map(str::to_uppercase) else {
-                reader.problem(
-                    item.span(),
-                    &format!("`{}` must hold texts only", self.name(key)),
-                );
+                reader.problem(item.span(), &format!("`{}` must hold texts only", self.name(key)));
                 continue;
             };
             if symbol.is_empty() || !symbol.bytes().all(|b| b.is_ascii_alphanumeric()) {
                 reader.problem(
                     item.span(),
-                    &format!(
-                        "`{}`: `{symbol}` is no symbol; write it like BTCUSDT",
-                        self.name(key)
-                    ),
+                    &format!("`{}`: `{symbol}` is no symbol; write it like BTCUSDT", self.name(key)),
                 );
             } else if let Some(among) = among.filter(|among| !among.contains(&symbol)) {
                 let what = format!(
@@ -260,9 +208,7 @@ impl<'t> Table<'t> {
                 DeValue::Boolean(flag) => Some(Value::Boolean(*flag)),
                 DeValue::String(text) => Some(Value::Text(text.to_string())),
                 DeValue::Integer(number) => {
-                    i64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
-                        .ok()
-                        .map(Value::Integer)
+                    i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok().map(Value::Integer)
                 }
                 other => exact(other).map(Value::Number),
             };
@@ -298,9 +244,7 @@ fn distance(a: &str, b: &str) -> usize {
         for (j, y) in b.iter().enumerate() {
             let substitution = diagonal.saturating_add(usize::from(x != *y));
             diagonal = row[j.saturating_add(1)];
-            row[j.saturating_add(1)] = substitution
-                .min(diagonal.saturating_add(1))
-                .min(row[j].saturating_add(1));
+            row[j.saturating_add(1)] = substitution.min(diagonal.saturating_add(1)).min(row[j].saturating_add(1));
         }
     }
     row.last().copied().unwrap_or(0)

@@ -25,67 +25,36 @@ pub(super) async fn run(
                 let answer = client.place(approved.order()).await;
                 tell(&client, &hub, answer);
             })),
-            Output::Cancel {
-                symbol,
-                client_order_id,
-            } => drop(tokio::spawn(async move {
+            Output::Cancel { symbol, client_order_id } => drop(tokio::spawn(async move {
                 let answer = client.cancel(&symbol, &client_order_id).await;
                 tell(&client, &hub, answer);
             })),
-            Output::Amend {
-                symbol,
-                client_order_id,
-                quantity,
-            } => drop(tokio::spawn(async move {
+            Output::Amend { symbol, client_order_id, quantity } => drop(tokio::spawn(async move {
                 let answer = client.amend(&symbol, &client_order_id, quantity).await;
                 tell(&client, &hub, answer);
             })),
-            Output::Query {
-                symbol,
-                client_order_id,
-            } => drop(tokio::spawn(async move {
+            Output::Query { symbol, client_order_id } => drop(tokio::spawn(async move {
                 // No answer is no harm: the engine asks again.
                 if let Some(answer) = client.query(&symbol, &client_order_id).await {
                     tell(&client, &hub, answer);
                 }
             })),
-            Output::Trades {
-                symbol,
-                client_order_id,
-                venue_order_id,
-            } => drop(tokio::spawn(async move {
+            Output::Trades { symbol, client_order_id, venue_order_id } => drop(tokio::spawn(async move {
                 match client.trades(&symbol, venue_order_id).await {
-                    Ok(fills) => hub.send(Input::Trades {
-                        id: client_order_id,
-                        fills,
-                    }),
+                    Ok(fills) => hub.send(Input::Trades { id: client_order_id, fills }),
                     Err(error) => {
                         tracing::warn!(%error, %symbol, "missing fills can't be read yet")
                     }
                 }
             })),
-            Output::History {
-                seat,
-                request,
-                instrument,
-                interval,
-                start,
-                limit,
-            } => {
-                let known = instruments
-                    .iter()
-                    .find(|known| known.id == instrument)
-                    .cloned();
+            Output::History { seat, request, instrument, interval, start, limit } => {
+                let known = instruments.iter().find(|known| known.id == instrument).cloned();
                 drop(tokio::spawn(async move {
                     let klines = match known {
                         Some(known) => client.klines(&known, interval, start, limit).await.ok(),
                         None => None,
                     };
-                    hub.send(Input::History {
-                        seat,
-                        request,
-                        klines,
-                    });
+                    hub.send(Input::History { seat, request, klines });
                 }));
             }
             // The engine's thread keeps these for itself.
@@ -95,8 +64,5 @@ pub(super) async fn run(
 }
 
 fn tell(client: &Client, hub: &HubSender, event: VenueEvent) {
-    hub.send(Input::Venue {
-        received: client.now(),
-        event,
-    });
+    hub.send(Input::Venue { received: client.now(), event });
 }

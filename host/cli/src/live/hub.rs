@@ -6,9 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use ringfence_engine::{
-    DeskCommand, Engine, EngineConfig, EngineError, Output, SeatConfig, SeatDesk,
-};
+use ringfence_engine::{DeskCommand, Engine, EngineConfig, EngineError, Output, SeatConfig, SeatDesk};
 use ringfence_model::event::{HaltReason, Kline};
 use ringfence_model::venue::{ClientOrderId, VenueEvent, VenueFill};
 use ringfence_model::{EventBody, Instrument, Micros, SeatId, Timestamp};
@@ -27,30 +25,15 @@ const QUERY_AFTER: Micros = Micros::from_secs(2);
 
 /// What reaches the engine.
 pub(super) enum Input {
-    Venue {
-        received: Timestamp,
-        event: VenueEvent,
-    },
+    Venue { received: Timestamp, event: VenueEvent },
     Desk(DeskCommand),
-    Open {
-        config: SeatConfig,
-        reply: Sender<Result<(SeatId, SeatDesk), EngineError>>,
-    },
+    Open { config: SeatConfig, reply: Sender<Result<(SeatId, SeatDesk), EngineError>> },
     Mailbox(Mailbox),
-    Trades {
-        id: ClientOrderId,
-        fills: Vec<VenueFill>,
-    },
-    History {
-        seat: SeatId,
-        request: u64,
-        klines: Option<Vec<Kline>>,
-    },
+    Trades { id: ClientOrderId, fills: Vec<VenueFill> },
+    History { seat: SeatId, request: u64, klines: Option<Vec<Kline>> },
     Halt,
     CancelAll,
-    OpenOrders {
-        reply: Sender<usize>,
-    },
+    OpenOrders { reply: Sender<usize> },
     Stop,
 }
 
@@ -73,10 +56,7 @@ impl HubSender {
     pub(super) fn open_seat(&self, config: SeatConfig) -> Result<(SeatId, SeatDesk), String> {
         let (reply, answer) = bounded(1);
         self.send(Input::Open { config, reply });
-        answer
-            .recv()
-            .map_err(|_| "the engine has ended".to_owned())?
-            .map_err(|error| error.to_string())
+        answer.recv().map_err(|_| "the engine has ended".to_owned())?.map_err(|error| error.to_string())
     }
 
     pub(super) fn open_orders(&self) -> Option<usize> {
@@ -101,11 +81,7 @@ impl Hub {
         courier: UnboundedSender<Output>,
         feed: Feed,
     ) -> anyhow::Result<Self> {
-        let engine = Engine::new(EngineConfig {
-            session: session(now),
-            instruments,
-            query_after: QUERY_AFTER,
-        })?;
+        let engine = Engine::new(EngineConfig { session: session(now), instruments, query_after: QUERY_AFTER })?;
         let state = State {
             engine,
             clock: (now, Instant::now()),
@@ -119,9 +95,7 @@ impl Hub {
             }),
             feed,
         };
-        let thread = std::thread::Builder::new()
-            .name("engine".to_owned())
-            .spawn(move || state.run(&inbox))?;
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || state.run(&inbox))?;
         Ok(Hub { sender, thread })
     }
 
@@ -192,12 +166,7 @@ impl State {
             Input::Desk(command) => self.engine.command(self.now(), command, &mut self.out),
             Input::Open { config, reply } => {
                 let sink = Arc::clone(&self.desk_sink);
-                drop(
-                    reply.send(
-                        self.engine
-                            .open_seat(config, Box::new(move |command| sink(command))),
-                    ),
-                );
+                drop(reply.send(self.engine.open_seat(config, Box::new(move |command| sink(command)))));
             }
             Input::Mailbox(mailbox) => {
                 for (seat, ts, body) in self.early.drain(..) {
@@ -205,27 +174,12 @@ impl State {
                 }
                 self.mailbox = Some(mailbox);
             }
-            Input::Trades { id, fills } => {
-                self.engine.trades(self.now(), &id, &fills, &mut self.out)
-            }
-            Input::History {
-                seat,
-                request,
-                klines,
-            } => {
+            Input::Trades { id, fills } => self.engine.trades(self.now(), &id, &fills, &mut self.out),
+            Input::History { seat, request, klines } => {
                 let complete = klines.is_some();
-                self.engine.history(
-                    self.now(),
-                    seat,
-                    request,
-                    klines.unwrap_or_default(),
-                    complete,
-                    &mut self.out,
-                );
+                self.engine.history(self.now(), seat, request, klines.unwrap_or_default(), complete, &mut self.out);
             }
-            Input::Halt => self
-                .engine
-                .halt(self.now(), HaltReason::Operator, &mut self.out),
+            Input::Halt => self.engine.halt(self.now(), HaltReason::Operator, &mut self.out),
             Input::CancelAll => self.engine.cancel_all(self.now(), &mut self.out),
             // A reply that nobody waits for any more is no harm.
             Input::OpenOrders { reply } => drop(reply.send(self.engine.open_orders())),
@@ -240,9 +194,9 @@ impl State {
                     Some(mailbox) => mailbox.deliver(seat, ts, body),
                     None => self.early.push((seat, ts, body)),
                 },
-                Output::Unattributed { what } => self
-                    .feed
-                    .say(format!("the venue told of what no plugin owns: {what}")),
+                Output::Unattributed { what } => {
+                    self.feed.say(format!("the venue told of what no plugin owns: {what}"))
+                }
                 // The courier ends only after the engine.
                 other => drop(self.courier.send(other)),
             }

@@ -25,9 +25,7 @@ use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, Operator, Sandbox, Sandb
 use crate::args::{RunArgs, Speed};
 use crate::config::{Config, VenueKind};
 use crate::grants::Grants;
-use crate::summary::{
-    Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference,
-};
+use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
 use crate::view::{Feed, Picture, View, Wish};
 use hub::{Hub, HubSender, Input};
 
@@ -40,10 +38,7 @@ const RECV_WINDOW_MS: u64 = 5_000;
 
 /// Runs until the time is over, the recording ends, or the operator stops it.
 pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let summary = runtime.block_on(run_async(args, config));
     runtime.shutdown_timeout(Duration::from_secs(1));
     summary
@@ -62,9 +57,7 @@ async fn open_venue(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
         VenueKind::Sim => open_sim(args, config).await,
         kind => {
             if args.replay.is_some() {
-                bail!(
-                    "--replay plays on the simulated exchange; set [venue] kind = \"sim\" or leave it out"
-                );
+                bail!("--replay plays on the simulated exchange; set [venue] kind = \"sim\" or leave it out");
             }
             open_binance(config, kind)
         }
@@ -78,23 +71,17 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
                 Some(Speed::Times(times)) => times,
                 _ => 1.0,
             };
-            let market = Market::Replay {
-                path: path.clone(),
-                speed,
-            };
+            let market = Market::Replay { path: path.clone(), speed };
             (vec![symbol_of(path)?], market, first_time(path)?)
         }
-        None => (
-            config.venue.symbols.clone(),
-            Market::Generator,
-            wall_clock(),
-        ),
+        None => (config.venue.symbols.clone(), Market::Generator, wall_clock()),
     };
     let known = symbols
         .iter()
         .map(|symbol| {
-            SymbolConfig::known(symbol)
-                .with_context(|| format!("[venue] symbols: the simulated exchange knows no {symbol}; try BTCUSDT or ETHUSDT"))
+            SymbolConfig::known(symbol).with_context(|| {
+                format!("[venue] symbols: the simulated exchange knows no {symbol}; try BTCUSDT or ETHUSDT")
+            })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let account = AccountConfig {
@@ -110,8 +97,7 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
         start,
         ..ExchangeConfig::default()
     })?;
-    let handle =
-        server::start(exchange, market, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    let handle = server::start(exchange, market, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     let client = ClientConfig {
         rest_url: handle.rest_url.clone(),
         stream_url: handle.stream_url.clone(),
@@ -119,17 +105,8 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
         credentials: Some(credentials),
         recv_window_ms: RECV_WINDOW_MS,
     };
-    let mode = if args.replay.is_some() {
-        Mode::Replay
-    } else {
-        Mode::Sim
-    };
-    Ok(Venue {
-        client,
-        symbols,
-        mode,
-        server: Some(handle),
-    })
+    let mode = if args.replay.is_some() { Mode::Replay } else { Mode::Sim };
+    Ok(Venue { client, symbols, mode, server: Some(handle) })
 }
 
 fn open_binance(config: &Config, kind: VenueKind) -> anyhow::Result<Venue> {
@@ -145,40 +122,26 @@ fn open_binance(config: &Config, kind: VenueKind) -> anyhow::Result<Venue> {
             "wss://stream.testnet.binance.vision",
             "wss://ws-api.testnet.binance.vision/ws-api/v3",
         ),
-        _ => (
-            "https://api.binance.com",
-            "wss://stream.binance.com:9443",
-            "wss://ws-api.binance.com:443/ws-api/v3",
-        ),
+        _ => ("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443/ws-api/v3"),
     };
-    let or =
-        |own: &Option<String>, official: &str| own.clone().unwrap_or_else(|| official.to_owned());
+    let or = |own: &Option<String>, official: &str| own.clone().unwrap_or_else(|| official.to_owned());
     Ok(Venue {
         client: ClientConfig {
             rest_url: or(&venue.rest_url, rest),
             stream_url: or(&venue.stream_url, stream),
             ws_api_url: or(&venue.ws_api_url, ws_api),
-            credentials: Some(Credentials::new(
-                key(&venue.api_key_env)?,
-                key(&venue.secret_env)?,
-            )),
+            credentials: Some(Credentials::new(key(&venue.api_key_env)?, key(&venue.secret_env)?)),
             recv_window_ms: RECV_WINDOW_MS,
         },
         symbols: venue.symbols.clone(),
-        mode: if kind == VenueKind::Binance {
-            Mode::Live
-        } else {
-            Mode::Testnet
-        },
+        mode: if kind == VenueKind::Binance { Mode::Live } else { Mode::Testnet },
         server: None,
     })
 }
 
 /// The time of this machine. Only the venue's clock decides anything later.
 fn wall_clock() -> Timestamp {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
@@ -190,22 +153,14 @@ struct LiveOperator {
 }
 
 impl Operator for LiveOperator {
-    fn open(
-        &mut self,
-        name: &str,
-        _manifest: &Manifest,
-    ) -> Result<Box<dyn ringfence_model::desk::Desk>, String> {
+    fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn ringfence_model::desk::Desk>, String> {
         let config = self.grants.seat(name)?;
         let (seat, desk) = self.hub.open_seat(config)?;
         self.seats.insert(name.to_owned(), seat);
         Ok(Box::new(desk))
     }
 
-    fn parameters(
-        &mut self,
-        name: &str,
-        manifest: &Manifest,
-    ) -> Result<Vec<(String, Value)>, String> {
+    fn parameters(&mut self, name: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
         self.grants.parameters(name, manifest)
     }
 
@@ -232,19 +187,9 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let before = client.account().await.context("can't read the account")?;
 
     let (courier_sender, courier_inbox) = tokio::sync::mpsc::unbounded_channel();
-    let hub = Hub::start(
-        (hub_sender.clone(), hub_inbox),
-        instruments.clone(),
-        client.now(),
-        courier_sender,
-        feed.clone(),
-    )?;
-    let courier = tokio::spawn(courier::run(
-        courier_inbox,
-        client.clone(),
-        hub_sender.clone(),
-        instruments.clone(),
-    ));
+    let hub =
+        Hub::start((hub_sender.clone(), hub_inbox), instruments.clone(), client.now(), courier_sender, feed.clone())?;
+    let courier = tokio::spawn(courier::run(courier_inbox, client.clone(), hub_sender.clone(), instruments.clone()));
 
     let sandbox = Sandbox::new(SandboxConfig::default())?;
     let operator = LiveOperator {
@@ -254,22 +199,19 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     };
     let fleet_config = FleetConfig {
         dir: args.plugins.clone(),
-        workers: std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .clamp(1, 8),
+        workers: std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8),
         mode: venue.mode,
         seed: config.sim.seed,
+        clock: {
+            let client = client.clone();
+            Arc::new(move || client.now())
+        },
     };
     let mut view = View::start(args.json, feed.clone())?;
     let started = Instant::now();
     let told = feed.clone();
     let fleet = tokio::task::spawn_blocking(move || {
-        Fleet::start(
-            sandbox,
-            fleet_config,
-            Box::new(operator),
-            Box::new(move |event| tell(&told, event)),
-        )
+        Fleet::start(sandbox, fleet_config, Box::new(operator), Arc::new(move |event| tell(&told, event)))
     })
     .await??;
     hub_sender.send(Input::Mailbox(fleet.mailbox()));
@@ -280,11 +222,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         mode: mode_name(venue.mode),
         elapsed: started.elapsed(),
         messages: client.counts().received,
-        plugins: fleet
-            .reports()
-            .iter()
-            .map(|seat| PluginSummary::new(seat, &instruments))
-            .collect(),
+        plugins: fleet.reports().iter().map(|seat| PluginSummary::new(seat, &instruments)).collect(),
         usage: client.usage(),
     };
     let deadline = args.length.map(|length| started + length);
@@ -307,20 +245,13 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
 
     // From here on nothing new is placed; what is open is cancelled and waited for.
     feed.say("closing: cancelling open orders".to_owned());
-    let states: Vec<String> = fleet
-        .reports()
-        .iter()
-        .map(|seat| seat.state.to_string())
-        .collect();
+    let states: Vec<String> = fleet.reports().iter().map(|seat| seat.state.to_string()).collect();
     hub_sender.send(Input::Halt);
     let fleet = close(fleet, &hub_sender).await?;
     let left_open = hub_sender.open_orders().unwrap_or(0);
     let now = client.now();
     let seats = tokio::task::spawn_blocking(move || fleet.stop(now)).await?;
-    let after = client
-        .account()
-        .await
-        .context("can't read the account at the end")?;
+    let after = client.account().await.context("can't read the account at the end")?;
     client.close().await;
     hub.stop();
     courier.abort();
@@ -334,10 +265,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     };
     view.end()?;
 
-    let mut plugins: Vec<_> = seats
-        .iter()
-        .map(|seat| PluginSummary::new(seat, &instruments))
-        .collect();
+    let mut plugins: Vec<_> = seats.iter().map(|seat| PluginSummary::new(seat, &instruments)).collect();
     for (plugin, state) in plugins.iter_mut().zip(states) {
         plugin.state = state;
     }
@@ -355,11 +283,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         account: account_lines(&after),
         ledger_difference: ledger_difference(&before, &after, &seats),
         left_open,
-        problems: broken
-            .into_iter()
-            .chain(feed.problems())
-            .take(100)
-            .collect(),
+        problems: broken.into_iter().chain(feed.problems()).take(100).collect(),
         timing: Timing {
             wall_s: duration.as_secs_f64(),
             messages_per_s: messages_per_second(counts.received, duration),
@@ -380,11 +304,7 @@ async fn close(mut fleet: Fleet, hub: &HubSender) -> anyhow::Result<Fleet> {
         .await?;
         fleet = back;
         let open = hub.open_orders().unwrap_or(0);
-        let desks_open: u64 = fleet
-            .reports()
-            .iter()
-            .map(|seat| seat.desk.open_orders)
-            .sum();
+        let desks_open: u64 = fleet.reports().iter().map(|seat| seat.desk.open_orders).sum();
         if (quiet && open == 0 && desks_open == 0) || Instant::now() >= deadline {
             return Ok(fleet);
         }
@@ -409,45 +329,24 @@ async fn stop_signal() {
 /// What happened to a plugin, for the operator.
 fn tell(feed: &Feed, event: FleetEvent) {
     match event {
-        FleetEvent::Loaded {
-            name,
-            generation,
-            language,
-        } => {
+        FleetEvent::Loaded { name, generation, language } => {
             feed.accept(&name);
-            feed.say(format!(
-                "{name}: loaded, generation {generation} ({language})"
-            ));
+            feed.say(format!("{name}: loaded, generation {generation} ({language})"));
         }
-        FleetEvent::Reloaded {
-            name,
-            generation,
-            pause,
-        } => {
+        FleetEvent::Reloaded { name, generation, pause } => {
             feed.accept(&name);
             feed.say(format!(
                 "{name}: reloaded, generation {generation}, {:.1} ms without it",
                 pause.as_secs_f64() * 1e3
             ));
         }
-        FleetEvent::Refused { file, reason } => feed.refuse(Refused {
-            file,
-            reason: reason.to_string(),
-        }),
-        FleetEvent::Removed { name } => {
-            feed.say(format!("{name}: removed, its open orders are cancelled"))
-        }
+        FleetEvent::Refused { file, reason } => feed.refuse(Refused { file, reason: reason.to_string() }),
+        FleetEvent::Removed { name } => feed.say(format!("{name}: removed, its open orders are cancelled")),
         FleetEvent::Faulted { name, reason } => feed.say(format!("{name}: fault: {reason}")),
         FleetEvent::Quarantined { name, reason } => {
-            feed.say(format!(
-                "{name}: quarantined: {reason}; replace the file to start it again"
-            ));
+            feed.say(format!("{name}: quarantined: {reason}; replace the file to start it again"));
         }
-        FleetEvent::Log {
-            name,
-            level,
-            message,
-        } => feed.say(format!("{name}: {level:?}: {message}")),
+        FleetEvent::Log { name, level, message } => feed.say(format!("{name}: {level:?}: {message}")),
     }
 }
 
@@ -466,9 +365,5 @@ pub(crate) const fn mode_name(mode: Mode) -> &'static str {
 pub(crate) fn messages_per_second(messages: u64, length: Duration) -> f64 {
     let seconds = length.as_secs_f64();
     #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-    if seconds > 0.0 {
-        (messages as f64 / seconds).round()
-    } else {
-        0.0
-    }
+    if seconds > 0.0 { (messages as f64 / seconds).round() } else { 0.0 }
 }

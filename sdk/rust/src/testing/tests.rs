@@ -24,20 +24,13 @@ impl Strategy for Scribe {
     }
 
     fn new(_: &Setup) -> Result<Self, InitError> {
-        Ok(Scribe {
-            seen: Vec::new(),
-            tickets: Vec::new(),
-        })
+        Ok(Scribe { seen: Vec::new(), tickets: Vec::new() })
     }
 
     fn on_trade(&mut self, ctx: &mut Ctx, trade: &Trade) {
         self.note(ctx, Happening::Trade(*trade));
         match trade.id {
-            1 => self.tickets.extend(ctx.submit(&NewOrder::market(
-                trade.instrument,
-                Side::Buy,
-                decimal!("0.1"),
-            ))),
+            1 => self.tickets.extend(ctx.submit(&NewOrder::market(trade.instrument, Side::Buy, decimal!("0.1")))),
             2 => self.tickets.extend(ctx.timer_after(SECOND)),
             _ => {}
         }
@@ -65,10 +58,8 @@ impl Strategy for Scribe {
 }
 
 fn level() -> impl Arbitrary<Value = Level> + Clone {
-    (1i64..10_000_000, 0i64..100_000).prop_map(|(p, q)| Level {
-        price: Decimal::new(p, 2),
-        quantity: Decimal::new(q, 4),
-    })
+    (1i64..10_000_000, 0i64..100_000)
+        .prop_map(|(p, q)| Level { price: Decimal::new(p, 2), quantity: Decimal::new(q, 4) })
 }
 
 fn levels() -> impl Arbitrary<Value = Vec<Level>> {
@@ -77,16 +68,10 @@ fn levels() -> impl Arbitrary<Value = Vec<Level>> {
 
 /// A happening at some time after the one before.
 fn happening() -> impl Arbitrary<Value = (u64, Happening)> {
-    let trade = (0u32..2, 10u64..20, level(), any::<bool>()).prop_map(
-        |(instrument, id, Level { price, quantity }, sell)| Trade {
-            instrument,
-            ts: 0,
-            id,
-            price,
-            quantity,
-            aggressor: if sell { Side::Sell } else { Side::Buy },
-        },
-    );
+    let trade =
+        (0u32..2, 10u64..20, level(), any::<bool>()).prop_map(|(instrument, id, Level { price, quantity }, sell)| {
+            Trade { instrument, ts: 0, id, price, quantity, aggressor: if sell { Side::Sell } else { Side::Buy } }
+        });
     let quote = (0u32..2, level(), level()).prop_map(|(instrument, bid, ask)| Quote {
         instrument,
         ts: 0,
@@ -95,15 +80,14 @@ fn happening() -> impl Arbitrary<Value = (u64, Happening)> {
         ask_price: ask.price,
         ask_quantity: ask.quantity,
     });
-    let depth =
-        (0u32..2, levels(), levels(), 0u64..9).prop_map(|(instrument, bids, asks, id)| Depth {
-            instrument,
-            ts: 0,
-            first_update_id: id,
-            last_update_id: id + 1,
-            bids,
-            asks,
-        });
+    let depth = (0u32..2, levels(), levels(), 0u64..9).prop_map(|(instrument, bids, asks, id)| Depth {
+        instrument,
+        ts: 0,
+        first_update_id: id,
+        last_update_id: id + 1,
+        bids,
+        asks,
+    });
     let any = prop_oneof![
         trade.clone().prop_map(Happening::Trade),
         trade.prop_map(Happening::AggregateTrade),
@@ -163,29 +147,17 @@ proptest! {
 
 #[test]
 fn the_account_follows_the_fills() {
-    let mut host = Setting::new()
-        .allocation("USDT", "1000")
-        .host::<Scribe>()
-        .unwrap();
+    let mut host = Setting::new().allocation("USDT", "1000").host::<Scribe>().unwrap();
     let order = |host: &mut Host<Scribe>, id| {
         let now = host.tick();
-        let trade = Trade {
-            instrument: 0,
-            ts: now,
-            id,
-            price: decimal!("100"),
-            quantity: Decimal::ONE,
-            aggressor: Side::Buy,
-        };
+        let trade =
+            Trade { instrument: 0, ts: now, id, price: decimal!("100"), quantity: Decimal::ONE, aggressor: Side::Buy };
         host.batch(&[Happening::Trade(trade)], Duration::MAX);
     };
     order(&mut host, 1);
     host.settle();
     assert_eq!(host.position("BTCUSDT"), decimal!("0.1"));
-    assert_eq!(
-        (host.balance("USDT"), host.balance("BTC")),
-        (decimal!("990"), decimal!("0.1"))
-    );
+    assert_eq!((host.balance("USDT"), host.balance("BTC")), (decimal!("990"), decimal!("0.1")));
     order(&mut host, 1);
     let ticket = *host.strategy().tickets.last().unwrap();
     host.fill_part(ticket, "0.05", "130");
@@ -193,19 +165,10 @@ fn the_account_follows_the_fills() {
     host.fill_part(ticket, "0.05", "130");
     assert!(host.open_orders().is_empty());
     let position = host.seat.ctx.position(0u32);
-    assert_eq!(
-        (position.quantity, position.average_price),
-        (decimal!("0.2"), decimal!("115"))
-    );
-    host.world
-        .borrow_mut()
-        .book_fill(&btcusdt(), Side::Sell, decimal!("125"), decimal!("0.3"))
-        .unwrap();
+    assert_eq!((position.quantity, position.average_price), (decimal!("0.2"), decimal!("115")));
+    host.world.borrow_mut().book_fill(&btcusdt(), Side::Sell, decimal!("125"), decimal!("0.3")).unwrap();
     let position = host.seat.ctx.position(0u32);
-    assert_eq!(
-        (position.quantity, position.average_price),
-        (decimal!("-0.1"), decimal!("125"))
-    );
+    assert_eq!((position.quantity, position.average_price), (decimal!("-0.1"), decimal!("125")));
     assert_eq!(position.realised_pnl, decimal!("2"));
 }
 
@@ -227,10 +190,7 @@ fn timers_fire_as_time_passes_and_denials_reach_the_strategy() {
     host.advance(SECOND - 1);
     assert_eq!(host.strategy().seen.len(), 1);
     host.advance(SECOND);
-    assert_eq!(
-        host.strategy().seen.last(),
-        Some(&(2, Happening::Event(start + SECOND, EventBody::Timer(1))))
-    );
+    assert_eq!(host.strategy().seen.last(), Some(&(2, Happening::Event(start + SECOND, EventBody::Timer(1)))));
     host.deny(Denial::Halted);
     host.batch(&[trade(1, host.now())], Duration::MAX);
     assert_eq!(host.commands().last().unwrap().denial, Some(Denial::Halted));
@@ -250,8 +210,5 @@ const CHANCE: [f64; 3] = [0.011704753153026104, 0.06195825757458806, 0.976907632
 #[test]
 fn a_wrong_parameter_ends_the_start() {
     let refused = Setting::new().parameter("n", 10).host::<Scribe>();
-    assert_eq!(
-        refused.unwrap_err(),
-        InitError::InvalidParameter(("n".to_owned(), "must be from 0 to 9".to_owned()))
-    );
+    assert_eq!(refused.unwrap_err(), InitError::InvalidParameter(("n".to_owned(), "must be from 0 to 9".to_owned())));
 }

@@ -1,0 +1,345 @@
+//! What stands behind the imports: the seat's own things while a guest runs, the budget
+//! of the call, and the sum of its memories.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ringfence_model::denial::OrderField;
+use ringfence_model::desk::Desk;
+use ringfence_model::{Decimal, Denial, Event, Micros, Seq, Timestamp};
+use wasmtime::ResourceLimiter;
+
+use crate::budgets::Budgets;
+use crate::timers::Timers;
+
+/// How loud a plugin's log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The data of a guest's store.
+pub(crate) struct Host {
+    /// Absent while a plugin is only asked what it is.
+    pub(crate) post: Option<Box<Post>>,
+    pub(crate) entry: Entry,
+    pub(crate) memory: Memory,
+    /// Seed of the virtual WASI's random numbers.
+    pub(crate) random: u64,
+}
+
+/// What belongs to the seat and is lent to the running guest.
+pub(crate) struct Post {
+    pub(crate) desk: Box<dyn Desk>,
+    pub(crate) timers: Timers,
+    pub(crate) store: KeyValueStore,
+    pub(crate) log: Log,
+    pub(crate) metrics: Metrics,
+    /// Events of the current call; commands are allowed only while there is one.
+    pub(crate) call: Option<Call>,
+    /// Event time.
+    pub(crate) now: Timestamp,
+}
+
+/// The events that a guest is handling.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) events: Vec<Event>,
+    /// How many of them the desk has booked.
+    pub(crate) applied: usize,
+}
+
+impl Post {
+    /// Books events up to and including the one at `index`.
+    pub(crate) fn apply_through(&mut self, index: usize) {
+        let Some(call) = &mut self.call else { return };
+        while call.applied <= index {
+            let Some(event) = call.events.get(call.applied) else { return };
+            // What follows from account events was told when the batch was made.
+            drop(self.desk.apply(event));
+            self.now = self.now.max(event.ts);
+            call.applied = call.applied.saturating_add(1);
+        }
+    }
+
+    /// The place of an event in the current call.
+    fn index_of(&self, seq: Seq) -> Result<usize, Denial> {
+        let call = self.call.as_ref().ok_or(Denial::NotNow)?;
+        let invalid = Denial::InvalidField(OrderField::Cause);
+        let first = call.events.first().map_or(0, |event| event.seq);
+        let index = seq.checked_sub(first).and_then(|index| usize::try_from(index).ok());
+        index.filter(|index| *index < call.events.len()).ok_or(invalid)
+    }
+
+    /// Event time of a command's cause; the desk has seen everything up to it.
+    pub(crate) fn at_cause(&mut self, cause: Seq) -> Result<Timestamp, Denial> {
+        let index = self.index_of(cause)?;
+        self.apply_through(index);
+        Ok(self.now)
+    }
+
+    /// Lets the desk see everything up to an event, as far as there is one.
+    pub(crate) fn as_of(&mut self, seq: Seq) {
+        if let Ok(index) = self.index_of(seq) {
+            self.apply_through(index);
+        }
+    }
+}
+
+/// The budget of the running call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    cpu_start: Duration,
+    wall_start: Instant,
+    cpu: Duration,
+    wall: Duration,
+}
+
+/// CPU time that this thread has used.
+fn thread_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+impl Entry {
+    pub(crate) fn new(cpu: Duration, wall_factor: u32) -> Self {
+        Entry { cpu_start: thread_cpu(), wall_start: Instant::now(), cpu, wall: cpu.saturating_mul(wall_factor) }
+    }
+
+    /// Looked at on each beat while a guest runs.
+    pub(crate) fn is_over(&self) -> bool {
+        thread_cpu().saturating_sub(self.cpu_start) >= self.cpu || self.wall_start.elapsed() >= self.wall
+    }
+}
+
+/// Sums all memories and tables of an instance: a limit for each alone would double with each.
+#[derive(Debug, Clone)]
+pub(crate) struct Memory {
+    bytes: usize,
+    bytes_limit: usize,
+    elements: usize,
+    elements_limit: usize,
+    parts: usize,
+}
+
+impl Memory {
+    pub(crate) fn new(budgets: &Budgets) -> Self {
+        Memory {
+            bytes: 0,
+            bytes_limit: budgets.memory_bytes,
+            elements: 0,
+            elements_limit: budgets.table_elements,
+            parts: budgets.parts,
+        }
+    }
+}
+
+fn grow(used: &mut usize, limit: usize, current: usize, desired: usize) -> bool {
+    let Some(sum) = desired.checked_sub(current).and_then(|more| used.checked_add(more)) else { return false };
+    if sum > limit {
+        return false;
+    }
+    *used = sum;
+    true
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(grow(&mut self.bytes, self.bytes_limit, current, desired))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(grow(&mut self.elements, self.elements_limit, current, desired))
+    }
+
+    fn instances(&self) -> usize {
+        self.parts
+    }
+
+    fn tables(&self) -> usize {
+        self.parts
+    }
+
+    fn memories(&self) -> usize {
+        self.parts
+    }
+}
+
+/// Why the store refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreError {
+    KeyTooLong,
+    InvalidKey,
+    ValueTooLarge,
+    Full,
+}
+
+/// A small key-value store that outlives the instance.
+#[derive(Debug, Default)]
+pub(crate) struct KeyValueStore {
+    values: BTreeMap<String, Vec<u8>>,
+    bytes: usize,
+}
+
+impl KeyValueStore {
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.values.get(key).cloned()
+    }
+
+    pub(crate) fn set(&mut self, key: String, value: Vec<u8>, budgets: &Budgets) -> Result<(), StoreError> {
+        if key.len() > 256 {
+            return Err(StoreError::KeyTooLong);
+        }
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte)) {
+            return Err(StoreError::InvalidKey);
+        }
+        if value.len() > budgets.store_value {
+            return Err(StoreError::ValueTooLarge);
+        }
+        let (keys, bytes) = budgets.store;
+        let old = self.values.get(&key).map(Vec::len);
+        let sum = self.bytes.saturating_sub(old.unwrap_or(0)).saturating_add(value.len());
+        if sum > bytes || (old.is_none() && self.values.len() >= keys) {
+            return Err(StoreError::Full);
+        }
+        self.bytes = sum;
+        self.values.insert(key, value);
+        Ok(())
+    }
+
+    pub(crate) fn delete(&mut self, key: &str) {
+        if let Some(value) = self.values.remove(key) {
+            self.bytes = self.bytes.saturating_sub(value.len());
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.values.keys().cloned().collect()
+    }
+}
+
+/// Lines of a plugin, within its budget.
+#[derive(Debug)]
+pub(crate) struct Log {
+    lines: Vec<(LogLevel, String)>,
+    /// Lines that may be written now, and when that was counted.
+    tokens: u64,
+    counted: Timestamp,
+    dropped: u64,
+}
+
+impl Log {
+    pub(crate) fn new(budgets: &Budgets) -> Self {
+        Log { lines: Vec::new(), tokens: budgets.log_lines.1, counted: Timestamp(0), dropped: 0 }
+    }
+
+    pub(crate) fn write(&mut self, now: Timestamp, level: LogLevel, message: &str, budgets: &Budgets) {
+        let (rate, burst) = budgets.log_lines;
+        let period = 1_000_000 / rate.max(1);
+        let earned = now.since(self.counted).0 / period;
+        if earned > 0 {
+            self.tokens = self.tokens.saturating_add(earned).min(burst);
+            self.counted = now;
+        }
+        if self.tokens == 0 || self.lines.len() >= usize::try_from(burst).unwrap_or(usize::MAX) {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        self.tokens = self.tokens.saturating_sub(1);
+        let mut end = message.len().min(budgets.log_line);
+        while !message.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        // Control characters could paint over the operator's terminal.
+        let line = message.get(..end).unwrap_or_default();
+        let line = line.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+        self.lines.push((level, line));
+    }
+
+    /// What was written since the last call.
+    pub(crate) fn take(&mut self) -> Vec<(LogLevel, String)> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 {
+            lines.push((LogLevel::Warn, format!("({dropped} more lines were dropped: the log's budget is used up)")));
+        }
+        lines
+    }
+}
+
+/// Newest value of each gauge and plot.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    values: BTreeMap<String, Decimal>,
+}
+
+impl Metrics {
+    /// Sets a value; names beyond the budget are ignored.
+    pub(crate) fn set(&mut self, name: String, value: Decimal, budgets: &Budgets) {
+        let room = self.values.len() < budgets.metrics && name.len() <= 64;
+        if room || self.values.contains_key(&name) {
+            self.values.insert(name, value);
+        }
+    }
+
+    pub(crate) fn values(&self) -> Vec<(String, Decimal)> {
+        self.values.iter().map(|(name, value)| (name.clone(), *value)).collect()
+    }
+}
+
+/// A period of event time.
+pub(crate) const fn micros(length: u64) -> Micros {
+    Micros(length)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_summed() {
+        let mut memory = Memory::new(&Budgets { memory_bytes: 100, ..Budgets::default() });
+        assert!(memory.memory_growing(0, 60, None).unwrap());
+        assert!(!memory.memory_growing(0, 60, None).unwrap(), "a second memory counts with the first");
+        assert!(memory.memory_growing(60, 100, None).unwrap());
+        assert!(!memory.memory_growing(100, 101, None).unwrap());
+    }
+
+    #[test]
+    fn the_store_is_bounded_by_name_size_and_sum() {
+        let budgets = Budgets { store: (2, 10), store_value: 8, ..Budgets::default() };
+        let mut store = KeyValueStore::default();
+        store.set("a/b".into(), vec![0; 8], &budgets).unwrap();
+        assert_eq!(store.set("c".into(), vec![0; 3], &budgets), Err(StoreError::Full));
+        store.set("a/b".into(), vec![0; 2], &budgets).unwrap();
+        store.set("c".into(), vec![0; 8], &budgets).unwrap();
+        assert_eq!(store.set("d".into(), vec![], &budgets), Err(StoreError::Full));
+        assert_eq!(store.set("c".into(), vec![0; 9], &budgets), Err(StoreError::ValueTooLarge));
+        assert_eq!(store.set("ä".into(), vec![], &budgets), Err(StoreError::InvalidKey));
+        assert_eq!(store.set("x".repeat(257), vec![], &budgets), Err(StoreError::KeyTooLong));
+        store.delete("c");
+        store.set("d".into(), vec![0; 8], &budgets).unwrap();
+        assert_eq!(store.keys(), ["a/b", "d"]);
+    }
+
+    #[test]
+    fn a_flood_of_lines_is_counted_and_dropped() {
+        let budgets = Budgets { log_lines: (10, 20), log_line: 5, ..Budgets::default() };
+        let mut log = Log::new(&budgets);
+        for _ in 0..1_000 {
+            log.write(Timestamp(1), LogLevel::Info, "abcdé\x1b[2J", &budgets);
+        }
+        let lines = log.take();
+        assert_eq!(lines.len(), 21);
+        assert_eq!(lines[0].1, "abcd");
+        assert!(lines[20].1.contains("980 more"), "{:?}", lines[20]);
+        log.write(Timestamp(300_001), LogLevel::Info, "x", &budgets);
+        assert_eq!(log.take().len(), 1);
+    }
+}

@@ -1,0 +1,175 @@
+//! What waits for a plugin. Orders, fills, timers and the rest always find room; market
+//! data beyond the limit is conflated (quotes, books, tickers, klines: the newest counts)
+//! or counted and told as a gap (trades, depth updates).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ringfence_model::event::GapReason;
+use ringfence_model::{EventBody, InstrumentId, StreamKind, Timestamp};
+
+type Feed = (InstrumentId, StreamKind);
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    limit: usize,
+    items: VecDeque<(Timestamp, EventBody)>,
+    /// What was left out of each feed since the queue was full.
+    missed: BTreeMap<Feed, u64>,
+    latest: BTreeMap<Feed, (Timestamp, EventBody)>,
+}
+
+/// The feed of a market event, and whether its newest event says all.
+fn feed(body: &EventBody) -> Option<(Feed, bool)> {
+    Some(match body {
+        EventBody::Trade(trade) => ((trade.instrument, StreamKind::Trades), false),
+        EventBody::AggregateTrade(trade) => ((trade.instrument, StreamKind::AggregateTrades), false),
+        EventBody::Depth(update) => ((update.instrument, StreamKind::Depth), false),
+        EventBody::Quote(quote) => ((quote.instrument, StreamKind::Quotes), true),
+        EventBody::Book(book) => ((book.instrument, StreamKind::Book(20)), true),
+        EventBody::Kline(kline) => ((kline.instrument, StreamKind::Klines(kline.interval)), !kline.closed),
+        EventBody::Ticker(ticker) => ((ticker.instrument, StreamKind::Ticker), true),
+        _ => return None,
+    })
+}
+
+impl Queue {
+    pub(crate) fn new(limit: usize) -> Self {
+        Queue { limit, items: VecDeque::new(), missed: BTreeMap::new(), latest: BTreeMap::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len().saturating_add(self.missed.len()).saturating_add(self.latest.len())
+    }
+
+    fn sheds(&self) -> bool {
+        !(self.missed.is_empty() && self.latest.is_empty())
+    }
+
+    pub(crate) fn push(&mut self, ts: Timestamp, body: EventBody) {
+        // Once it sheds, it goes on until half of the room is free, so that gaps are few.
+        let full = self.items.len() >= if self.sheds() { self.limit / 2 } else { self.limit };
+        match feed(&body) {
+            Some((feed, newest_says_all)) if full => {
+                if newest_says_all {
+                    self.latest.insert(feed, (ts, body));
+                } else {
+                    let missed = self.missed.entry(feed).or_default();
+                    *missed = missed.saturating_add(1);
+                }
+            }
+            Some(_) => {
+                self.tell(ts);
+                self.items.push_back((ts, body));
+            }
+            None => self.items.push_back((ts, body)),
+        }
+    }
+
+    /// Counts market data that nobody was there for.
+    pub(crate) fn miss(&mut self, ts: Timestamp, body: EventBody) {
+        if let Some((feed, newest_says_all)) = feed(&body) {
+            if newest_says_all {
+                self.latest.insert(feed, (ts, body));
+            } else {
+                let missed = self.missed.entry(feed).or_default();
+                *missed = missed.saturating_add(1);
+            }
+        }
+    }
+
+    /// Puts what was shed in its place: gaps, then the newest of each conflated feed.
+    fn tell(&mut self, ts: Timestamp) {
+        for ((instrument, stream), missed) in std::mem::take(&mut self.missed) {
+            let reason = GapReason::SlowConsumer;
+            self.items.push_back((ts, EventBody::FeedGap { instrument, stream, reason, missed }));
+            self.items.push_back((ts, EventBody::FeedResumed { instrument, stream }));
+        }
+        self.items.extend(std::mem::take(&mut self.latest).into_values());
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(Timestamp, EventBody)> {
+        if self.items.is_empty() && self.sheds() {
+            let ts = self.latest.values().map(|(ts, _)| *ts).max().unwrap_or_default();
+            self.tell(ts);
+        }
+        self.items.pop_front()
+    }
+
+    /// What is next, without taking it.
+    pub(crate) fn peek(&self) -> Option<&EventBody> {
+        self.items.front().map(|(_, body)| body)
+    }
+
+    /// Back to the front: it was not handled.
+    pub(crate) fn put_back(&mut self, ts: Timestamp, body: EventBody) {
+        self.items.push_front((ts, body));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ringfence_model::event::{Quote, Trade};
+    use ringfence_model::{Decimal, Side};
+
+    fn trade(id: u64) -> EventBody {
+        EventBody::Trade(Trade {
+            instrument: InstrumentId(0),
+            id,
+            price: Decimal::ONE,
+            quantity: Decimal::ONE,
+            aggressor: Side::Buy,
+        })
+    }
+
+    fn quote(number: u64) -> EventBody {
+        let price = Decimal::from(number);
+        EventBody::Quote(Quote {
+            instrument: InstrumentId(0),
+            bid_price: price,
+            bid_quantity: price,
+            ask_price: price,
+            ask_quantity: price,
+        })
+    }
+
+    proptest! {
+        /// Whoever is slow: timers all come, in order; each trade comes or is counted as missed
+        /// exactly where it is missing; the last quote always comes.
+        #[test]
+        fn nothing_is_lost_in_silence(limit in 2usize..20, steps in prop::collection::vec((0u8..4, 1usize..6), 1..300)) {
+            let mut queue = Queue::new(limit);
+            let (mut number, mut timers, mut trades, mut quotes) = (0u64, 0u64, 0u64, 0u64);
+            let (mut next_timer, mut next_trade, mut last_quote) = (1u64, 1u64, 0u64);
+            let mut check = |body: EventBody| -> Result<(), TestCaseError> {
+                match body {
+                    EventBody::Timer(id) => { prop_assert_eq!(id, next_timer); next_timer += 1; }
+                    EventBody::Trade(trade) => { prop_assert_eq!(trade.id, next_trade); next_trade += 1; }
+                    EventBody::FeedGap { missed, .. } => next_trade += missed,
+                    EventBody::Quote(quote) => {
+                        let number = u64::try_from(quote.bid_price).unwrap();
+                        prop_assert!(number > last_quote);
+                        last_quote = number;
+                    }
+                    _ => {}
+                }
+                Ok(())
+            };
+            for (kind, count) in steps {
+                for _ in 0..count {
+                    number += 1;
+                    match kind {
+                        0 => { timers += 1; queue.push(Timestamp(number), EventBody::Timer(timers)); }
+                        1 => { trades += 1; queue.push(Timestamp(number), trade(trades)); }
+                        2 => { quotes += 1; queue.push(Timestamp(number), quote(quotes)); }
+                        _ => if let Some((_, body)) = queue.pop() { check(body)?; },
+                    }
+                }
+            }
+            while let Some((_, body)) = queue.pop() { check(body)?; }
+            prop_assert_eq!((next_timer - 1, next_trade - 1, last_quote), (timers, trades, quotes));
+        }
+    }
+}

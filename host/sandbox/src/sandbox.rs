@@ -1,0 +1,132 @@
+//! The engine that all plugins share, its settings, and its beat. Why each setting is as
+//! it is stands beside it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Engine, OptLevel};
+
+use crate::bindings::Strategy;
+use crate::budgets::Budgets;
+use crate::cache::Cache;
+use crate::imports::Guarded;
+
+/// How often a running guest's budget is looked at.
+const BEAT: Duration = Duration::from_millis(1);
+/// Stack of a guest; the host's own frames on top of it need the rest of the thread's 4 MiB.
+const WASM_STACK: usize = 512 << 10;
+
+/// What a sandbox is made of.
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// Where compiled plugins are kept; `None` compiles at every start.
+    pub cache_dir: Option<PathBuf>,
+    /// Limits of each plugin.
+    pub budgets: Budgets,
+}
+
+impl Default for SandboxConfig {
+    /// The user's cache folder and the budgets to start with.
+    fn default() -> Self {
+        let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
+        SandboxConfig { cache_dir: cache.map(|dir| dir.join("ringfence")), budgets: Budgets::default() }
+    }
+}
+
+/// A sandbox that can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// wasmtime refuses the settings or this machine.
+    #[error("the WebAssembly engine can't start on this machine: {0}")]
+    Engine(String),
+    /// No thread for the beat.
+    #[error("can't start the sandbox's beat: {0}")]
+    Beat(#[from] std::io::Error),
+}
+
+/// Engine, linker and cache for all plugins.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<Guarded>,
+    cache: Option<Cache>,
+    budgets: Arc<Budgets>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("budgets", &self.budgets).finish_non_exhaustive()
+    }
+}
+
+/// The engine with the settings of every plugin.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    // Guests are called synchronously on their own threads: a call costs a tenth of the
+    // concurrent ABI's, and components that want that ABI are refused.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.max_wasm_stack(WASM_STACK);
+    // The same bytes behave the same everywhere.
+    config.cranelift_nan_canonicalization(true);
+    config.cranelift_opt_level(OptLevel::Speed);
+    config.wasm_relaxed_simd(false);
+    // What no strategy needs, no guest can reach.
+    config.wasm_memory64(false);
+    config.wasm_multi_memory(false);
+    config.wasm_custom_page_sizes(false);
+    config.wasm_wide_arithmetic(false);
+    config.wasm_tail_call(false);
+    // Bounds the text of an error.
+    config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
+    config.generate_address_map(false);
+    Engine::new(&config)
+}
+
+impl Sandbox {
+    /// Makes the engine and starts its beat. A cache that can't be used is told and left out.
+    ///
+    /// # Errors
+    /// The engine can't start here.
+    pub fn new(config: SandboxConfig) -> Result<Arc<Self>, SandboxError> {
+        let told = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
+        let engine = engine().map_err(told)?;
+        let mut linker = Linker::new(&engine);
+        Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |guarded| guarded).map_err(told)?;
+        let cache = config.cache_dir.and_then(|dir| match Cache::open(&dir) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                tracing::warn!(dir = %dir.display(), %error, "compiled plugins can't be kept; each start compiles them again");
+                None
+            }
+        });
+        let beating = engine.weak();
+        std::thread::Builder::new().name("beat".to_owned()).spawn(move || {
+            while let Some(engine) = beating.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(BEAT);
+            }
+        })?;
+        Ok(Arc::new(Sandbox { engine, linker, cache, budgets: Arc::new(config.budgets) }))
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) const fn linker(&self) -> &Linker<Guarded> {
+        &self.linker
+    }
+
+    pub(crate) const fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
+    }
+
+    /// Limits of each plugin.
+    pub fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
+    }
+}
