@@ -27,7 +27,10 @@ pub(super) async fn run(socket: WebSocket, doors: Doors, purpose: Purpose, names
     let (id, mut queue) = {
         let mut state = shared.lock();
         let opened = state.open(purpose);
-        names.iter().take(MOST_STREAMS).for_each(|name| state.subscribe(opened.0, name));
+        names
+            .iter()
+            .take(MOST_STREAMS)
+            .for_each(|name| state.subscribe(opened.0, name));
         opened
     };
     let (mut sink, mut source) = socket.split();
@@ -69,7 +72,10 @@ pub(super) async fn run(socket: WebSocket, doors: Doors, purpose: Purpose, names
                 break;
             }
         };
-        if !matches!(tokio::time::timeout(SEND_WITHIN, sink.send(out)).await, Ok(Ok(()))) {
+        if !matches!(
+            tokio::time::timeout(SEND_WITHIN, sink.send(out)).await,
+            Ok(Ok(()))
+        ) {
             break;
         }
     }
@@ -116,7 +122,9 @@ fn control(shared: &Shared, id: u64, text: &str) -> Value {
                 state.combined(id, Some(*on));
                 Value::Null
             }
-            _ => return json!({ "error": { "code": 0, "msg": "Unknown property" }, "id": control.id }),
+            _ => {
+                return json!({ "error": { "code": 0, "msg": "Unknown property" }, "id": control.id });
+            }
         },
         ("GET_PROPERTY" | "SET_PROPERTY", _) => {
             return json!({ "error": { "code": 0, "msg": "Unknown property" }, "id": control.id });
