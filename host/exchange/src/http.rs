@@ -164,5 +164,6 @@ impl Exchange {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 #[path = "http/tests.rs"]
 mod tests;

@@ -69,3 +69,8 @@ impl Market {
         self.candles.trade(price, quantity, time);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+#[path = "market/tests.rs"]
+mod tests;

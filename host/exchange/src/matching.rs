@@ -131,5 +131,6 @@ pub(crate) fn plan(book: &Book, taker: Taker, is_self: impl Fn(u64) -> bool) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 #[path = "matching/tests.rs"]
 mod tests;

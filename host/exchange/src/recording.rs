@@ -119,12 +119,16 @@ impl Recording {
         })
     }
 
-    fn line(&self, bytes: &[u8]) -> Result<Line, RecordingError> {
-        let broken = |what| RecordingError::Line {
+    fn broken(&self, bytes: &[u8], what: &'static str) -> RecordingError {
+        RecordingError::Line {
             number: self.number,
             what,
             excerpt: String::from_utf8_lossy(bytes.get(..80).unwrap_or(bytes)).into_owned(),
-        };
+        }
+    }
+
+    fn line(&self, bytes: &[u8]) -> Result<Line, RecordingError> {
+        let broken = |what| self.broken(bytes, what);
         let space = bytes
             .iter()
             .position(|byte| *byte == b' ')
@@ -152,11 +156,17 @@ impl Iterator for Recording {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
             let mut bytes = Vec::new();
-            match (&mut self.reader)
+            let read = (&mut self.reader)
                 .take(LONGEST_LINE)
-                .read_until(b'\n', &mut bytes)
-            {
-                Ok(0) => {
+                .read_until(b'\n', &mut bytes);
+            let too_long =
+                bytes.last() != Some(&b'\n') && u64::try_from(bytes.len()) == Ok(LONGEST_LINE);
+            let read = match read {
+                Ok(_) if too_long => self.reader.skip_until(b'\n'),
+                read => read,
+            };
+            match read {
+                Ok(0) if bytes.is_empty() => {
                     self.ended = true;
                     return None;
                 }
@@ -168,6 +178,9 @@ impl Iterator for Recording {
                         source,
                     }));
                 }
+            }
+            if too_long {
+                return Some(Err(self.broken(&bytes, "it is longer than any message")));
             }
             while bytes
                 .last()

@@ -516,3 +516,8 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+#[path = "trading/tests.rs"]
+mod tests;

@@ -212,3 +212,8 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+#[path = "ws_api_tests.rs"]
+mod tests;
