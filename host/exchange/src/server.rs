@@ -66,15 +66,20 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Closes all sockets and ends the server.
-    pub async fn stop(self) {
+    /// Closes all sockets and ends the server; returns when their tasks have ended.
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
         drop(self.market);
-        if tokio::time::timeout(STOP_WITHIN, self.server)
-            .await
-            .is_err()
-        {
+        let ended = async {
+            if let Err(error) = (&mut self.server).await {
+                tracing::error!(%error, "the exchange's server broke off");
+            }
+            // Every socket holds a receiver.
+            self.stop.closed().await;
+        };
+        if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
             tracing::warn!("requests were still open when the exchange's server was stopped");
+            self.server.abort();
         }
     }
 

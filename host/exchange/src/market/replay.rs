@@ -11,6 +11,11 @@
 //!   price. At its price it waits: first what was displayed there when it came must trade,
 //!   then it gets what the recorded trades of the other side bring. If the level vanishes
 //!   from the recording, nobody is ahead any more.
+//! - A quote or a depth message alone fills nothing, even if it stands beyond a resting
+//!   own order: only trades do. Aggregate trades count where a recording has no single
+//!   ones.
+//! - Own orders of two accounts meet each other as anywhere else; such trades are told to
+//!   the two only.
 //! - Impact is not modelled: the recorded market goes on as if the own orders were not
 //!   there. Large own orders therefore fill better than they would have.
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::extract::ws::Utf8Bytes;
 use ringfence_model::{Micros, Timestamp};
 use ringfence_wire::{stream, user};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::exchange::Exchange;
 use crate::http::{HttpRequest, HttpResponse};
@@ -64,6 +64,17 @@ pub(super) enum Purpose {
 struct Socket {
     queue: mpsc::Sender<Utf8Bytes>,
     purpose: Purpose,
+    /// Goes with the socket, and so tells its task at once.
+    _dropped: oneshot::Sender<()>,
+}
+
+/// What a socket's task works with.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) id: u64,
+    pub(super) queue: mpsc::Receiver<Utf8Bytes>,
+    /// Resolves when the socket was dropped.
+    pub(super) dropped: oneshot::Receiver<()>,
 }
 
 /// The core and its sockets.
@@ -152,13 +163,21 @@ impl State {
         response
     }
 
-    /// A new socket: its number, and the queue that its task sends from.
-    pub(super) fn open(&mut self, purpose: Purpose) -> (u64, mpsc::Receiver<Utf8Bytes>) {
-        let (queue, messages) = mpsc::channel(QUEUE);
+    /// A new socket.
+    pub(super) fn open(&mut self, purpose: Purpose) -> Opened {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let (alive, dropped) = oneshot::channel();
         let id = self.next_socket;
         self.next_socket = id.saturating_add(1);
-        self.sockets.insert(id, Socket { queue, purpose });
-        (id, messages)
+        self.sockets.insert(
+            id,
+            Socket {
+                queue: sender,
+                purpose,
+                _dropped: alive,
+            },
+        );
+        Opened { id, queue, dropped }
     }
 
     pub(super) fn close(&mut self, id: u64) {
