@@ -1,5 +1,5 @@
 //! The core: markets, accounts and orders behind one door. No I/O and no clock; `now` is
-//! handed in. What happens to orders is in [`crate::trading`], requests are in
+//! handed in. What happens to orders is in `crate::trading`, requests are in
 //! [`crate::http`].
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};

@@ -3,11 +3,11 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | [`params`] | query and body, percent-decoding, checked reading of values |
-//! | [`auth`] | key, signature, timestamp |
-//! | [`call`] | which calls there are, their weights and their rights |
-//! | [`public`] | market data calls |
-//! | [`private`] | orders and account |
+//! | `params` | query and body, percent-decoding, checked reading of values |
+//! | `auth` | key, signature, timestamp |
+//! | `call` | which calls there are, their weights and their rights |
+//! | `public` | market data calls |
+//! | `private` | orders and account |
 
 pub(crate) mod auth;
 pub(crate) mod call;

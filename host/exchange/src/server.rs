@@ -5,10 +5,10 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | [`state`] | core, clock and the queues of all sockets |
-//! | [`routes`] | REST and the upgrade to sockets |
-//! | [`sockets`] | one task for each socket |
-//! | [`player`] | a recording played at its pace |
+//! | `state` | core, clock and the queues of all sockets |
+//! | `routes` | REST and the upgrade to sockets |
+//! | `sockets` | one task for each socket |
+//! | `player` | a recording played at its pace |
 
 mod player;
 mod routes;

@@ -159,7 +159,7 @@ impl Desk {
     /// nothing is negative, and open orders stand on their books with what is left of them.
     pub(crate) fn check(&self) {
         let exchange = &self.exchange;
-        for account in 0..exchange.config.accounts.len() {
+        for (account, key) in KEYS.iter().enumerate() {
             for asset in ["USDT", "BTC", "ETH"] {
                 let locked: Decimal = exchange
                     .open
@@ -176,11 +176,10 @@ impl Desk {
                     })
                     .sum();
                 let holding = self.holding(account, asset);
-                assert_eq!(holding.locked, locked, "{asset} of {}", KEYS[account]);
+                assert_eq!(holding.locked, locked, "{asset} of {key}");
                 assert!(
                     holding.free >= Decimal::ZERO,
-                    "{asset} of {}: {holding:?}",
-                    KEYS[account]
+                    "{asset} of {key}: {holding:?}"
                 );
             }
         }
