@@ -177,7 +177,7 @@ impl SymbolConfig {
             max_notional: Decimal::new(9_000_000, 0),
             max_open_orders: 200,
             start_price: Decimal::new(start, 2),
-            volatility: 900,
+            volatility: 1_200,
             level_ticks,
             level_quantity: level,
         })
