@@ -33,7 +33,10 @@ pub(crate) struct Account {
 
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Account").field("api_key", &self.api_key).field("holdings", &self.holdings).finish_non_exhaustive()
+        f.debug_struct("Account")
+            .field("api_key", &self.api_key)
+            .field("holdings", &self.holdings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,7 +48,11 @@ impl Account {
     pub(crate) fn balances(&self) -> Vec<Balance> {
         self.holdings
             .iter()
-            .map(|(asset, holding)| Balance { asset: asset.clone(), free: holding.free, locked: holding.locked })
+            .map(|(asset, holding)| Balance {
+                asset: asset.clone(),
+                free: holding.free,
+                locked: holding.locked,
+            })
             .collect()
     }
 }
@@ -92,15 +99,17 @@ impl Accounts {
                 }
             })
             .collect();
-        Accounts { accounts, pot: BTreeMap::new(), market: BTreeMap::new() }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.accounts.len()
+        Accounts {
+            accounts,
+            pot: BTreeMap::new(),
+            market: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn by_key(&self, api_key: &str) -> Option<usize> {
-        self.accounts.iter().position(|account| account.api_key == api_key)
+        self.accounts
+            .iter()
+            .position(|account| account.api_key == api_key)
     }
 
     pub(crate) fn get(&self, account: usize) -> Option<&Account> {
@@ -108,7 +117,8 @@ impl Accounts {
     }
 
     pub(crate) fn free(&self, account: usize, asset: &str) -> Decimal {
-        self.get(account).map_or(Decimal::ZERO, |found| found.holding(asset).free)
+        self.get(account)
+            .map_or(Decimal::ZERO, |found| found.holding(asset).free)
     }
 
     fn change(&mut self, account: usize, asset: &str, free: Decimal, locked: Decimal) {
@@ -123,7 +133,12 @@ impl Accounts {
     }
 
     /// Moves from free to locked.
-    pub(crate) fn lock(&mut self, account: usize, asset: &str, amount: Decimal) -> Result<(), Insufficient> {
+    pub(crate) fn lock(
+        &mut self,
+        account: usize,
+        asset: &str,
+        amount: Decimal,
+    ) -> Result<(), Insufficient> {
         if self.free(account, asset) < amount {
             return Err(Insufficient);
         }
@@ -148,8 +163,18 @@ impl Accounts {
             .checked_mul(fill.rate)
             .unwrap_or(Decimal::ZERO)
             .round_dp_with_strategy(8, rust_decimal::RoundingStrategy::ToZero);
-        self.change(account, spent_asset, fill.release.saturating_sub(spent), -fill.release);
-        self.change(account, got_asset, got.saturating_sub(commission), Decimal::ZERO);
+        self.change(
+            account,
+            spent_asset,
+            fill.release.saturating_sub(spent),
+            -fill.release,
+        );
+        self.change(
+            account,
+            got_asset,
+            got.saturating_sub(commission),
+            Decimal::ZERO,
+        );
         add(&mut self.pot, got_asset, commission);
         add(&mut self.market, spent_asset, spent);
         add(&mut self.market, got_asset, -got);
@@ -158,7 +183,9 @@ impl Accounts {
 
     /// Assets that may have changed since the last call, with what stands there now.
     pub(crate) fn take_changed(&mut self, account: usize, now: Timestamp) -> Vec<Balance> {
-        let Some(found) = self.accounts.get_mut(account) else { return Vec::new() };
+        let Some(found) = self.accounts.get_mut(account) else {
+            return Vec::new();
+        };
         if found.changed.is_empty() {
             return Vec::new();
         }
@@ -168,7 +195,11 @@ impl Accounts {
             .into_iter()
             .map(|asset| {
                 let holding = found.holding(&asset);
-                Balance { asset, free: holding.free, locked: holding.locked }
+                Balance {
+                    asset,
+                    free: holding.free,
+                    locked: holding.locked,
+                }
             })
             .collect()
     }
@@ -177,10 +208,13 @@ impl Accounts {
     pub(crate) fn total(&self, asset: &str) -> Decimal {
         let own = self.accounts.iter().fold(Decimal::ZERO, |sum, account| {
             let holding = account.holding(asset);
-            sum.saturating_add(holding.free).saturating_add(holding.locked)
+            sum.saturating_add(holding.free)
+                .saturating_add(holding.locked)
         });
-        let of = |ledger: &BTreeMap<String, Decimal>| ledger.get(asset).copied().unwrap_or_default();
-        own.saturating_add(of(&self.pot)).saturating_add(of(&self.market))
+        let of =
+            |ledger: &BTreeMap<String, Decimal>| ledger.get(asset).copied().unwrap_or_default();
+        own.saturating_add(of(&self.pot))
+            .saturating_add(of(&self.market))
     }
 }
 

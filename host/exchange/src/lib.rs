@@ -36,6 +36,9 @@ mod order;
 mod payload;
 pub mod recording;
 pub mod server;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod testing;
 mod trading;
 pub mod ws_api;
 

@@ -6,6 +6,10 @@
 //! | [`replay`] | the recorded market and its fill model |
 //! | [`candles`] | klines and 24 h figures from trades |
 //! | [`feed`] | stream messages, built only for streams that someone listens to |
+//!
+//! In the generated market own orders take part: what they take is gone, and what they
+//! rest with is seen and traded with. In a recorded one they fill against what was
+//! recorded and leave no trace in it; how is said in [`replay`].
 
 pub(crate) mod candles;
 pub(crate) mod feed;
@@ -69,3 +73,8 @@ impl Market {
         self.candles.trade(price, quantity, time);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+#[path = "market/tests.rs"]
+mod tests;

@@ -5,10 +5,10 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | [`state`] | core, clock and the queues of all sockets |
-//! | [`routes`] | REST and the upgrade to sockets |
-//! | [`sockets`] | one task for each socket |
-//! | [`player`] | a recording played at its pace |
+//! | `state` | core, clock and the queues of all sockets |
+//! | `routes` | REST and the upgrade to sockets |
+//! | `sockets` | one task for each socket |
+//! | `player` | a recording played at its pace |
 
 mod player;
 mod routes;
@@ -66,12 +66,20 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
-    /// Closes all sockets and ends the server.
-    pub async fn stop(self) {
+    /// Closes all sockets and ends the server; returns when their tasks have ended.
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
         drop(self.market);
-        if tokio::time::timeout(STOP_WITHIN, self.server).await.is_err() {
+        let ended = async {
+            if let Err(error) = (&mut self.server).await {
+                tracing::error!(%error, "the exchange's server broke off");
+            }
+            // Every socket holds a receiver.
+            self.stop.closed().await;
+        };
+        if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
             tracing::warn!("requests were still open when the exchange's server was stopped");
+            self.server.abort();
         }
     }
 
@@ -90,7 +98,11 @@ impl ServerHandle {
 ///
 /// # Errors
 /// The address can't be listened on, or the recording can't be opened.
-pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -> Result<ServerHandle, ExchangeError> {
+pub async fn start(
+    mut exchange: Exchange,
+    market: Market,
+    listen: SocketAddr,
+) -> Result<ServerHandle, ExchangeError> {
     let recording = match &market {
         Market::Generator => None,
         Market::Replay { path, speed } => {
@@ -101,11 +113,18 @@ pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -
             Some((Recording::open(path)?, *speed))
         }
     };
-    let failed = |source| ExchangeError::Listen { address: listen, source };
+    let failed = |source| ExchangeError::Listen {
+        address: listen,
+        source,
+    };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let start = exchange.start();
-    let clock = if recording.is_some() { Clock::played(start) } else { Clock::running(start) };
+    let clock = if recording.is_some() {
+        Clock::played(start)
+    } else {
+        Clock::running(start)
+    };
     let instruments = exchange.instruments();
     if recording.is_none() {
         exchange.advance(start);
@@ -113,7 +132,12 @@ pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -
     let (stop, stopped) = watch::channel(false);
     let shared = Arc::new(Shared::new(State::new(exchange, clock)));
     let market = match recording {
-        Some((recording, speed)) => tokio::spawn(player::play(Arc::clone(&shared), recording, speed, instruments)),
+        Some((recording, speed)) => tokio::spawn(player::play(
+            Arc::clone(&shared),
+            recording,
+            speed,
+            instruments,
+        )),
         None => tokio::spawn(generate(Arc::clone(&shared))),
     };
     let router = routes::router(Arc::clone(&shared), stopped.clone());
@@ -123,7 +147,10 @@ pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -
             // An error means that the handle was dropped, which also ends the server.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+        if let Err(error) = axum::serve(listener, router)
+            .with_graceful_shutdown(until)
+            .await
+        {
             tracing::error!(%error, "the exchange's server ended");
         }
     });

@@ -1,5 +1,8 @@
 //! What happens to own orders: placing, filling, ending. Every change is told to the
 //! account in the venue's order: the reports of one action, then one account position.
+//! What the client changes later (cancel, amend) is in [`changes`].
+
+mod changes;
 
 use std::collections::BTreeSet;
 
@@ -45,12 +48,17 @@ pub(crate) enum Size {
 
 impl Exchange {
     fn rules(&self, symbol: usize) -> Result<SymbolConfig, Refusal> {
-        self.config.symbols.get(symbol).cloned().ok_or_else(|| Refusal::new(-1121, "Invalid symbol."))
+        self.config
+            .symbols
+            .get(symbol)
+            .cloned()
+            .ok_or_else(|| Refusal::new(-1121, "Invalid symbol."))
     }
 
     /// A client order id that the exchange makes up.
     pub(crate) fn random_id(&mut self) -> String {
-        const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        const LETTERS: &[u8; 62] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         (0..22)
             .map(|_| {
                 let place = usize::try_from(self.ids.next_u32() % 62).unwrap_or(0);
@@ -70,7 +78,12 @@ impl Exchange {
         let reference = if market {
             let book = self.markets.get(placement.symbol);
             book.and_then(|market| {
-                market.last_price.or_else(|| market.book.best(placement.side.opposite()).map(|row| row.price))
+                market.last_price.or_else(|| {
+                    market
+                        .book
+                        .best(placement.side.opposite())
+                        .map(|row| row.price)
+                })
             })
         } else {
             Some(placement.price)
@@ -85,7 +98,14 @@ impl Exchange {
                 if let Some(price) = reference {
                     let notional = price.checked_mul(quantity);
                     // The upper bound does not hold for market orders.
-                    filters::notional(&rules, if market { notional.map(|n| n.min(rules.max_notional)) } else { notional })?;
+                    filters::notional(
+                        &rules,
+                        if market {
+                            notional.map(|n| n.min(rules.max_notional))
+                        } else {
+                            notional
+                        },
+                    )?;
                 }
             }
             Size::Quote(notional) => {
@@ -103,17 +123,26 @@ impl Exchange {
     }
 
     fn plan(&self, placement: &Placement, rules: &SymbolConfig) -> Plan {
-        let Some(market) = self.markets.get(placement.symbol) else { return Plan::default() };
+        let Some(market) = self.markets.get(placement.symbol) else {
+            return Plan::default();
+        };
         let taker = Taker {
             side: placement.side,
             limit: (placement.order_type != OrderType::Market).then_some(placement.price),
             amount: match placement.amount {
                 Size::Base(quantity) => Amount::Base(quantity),
-                Size::Quote(notional) => Amount::Quote { notional, step: rules.step_size },
+                Size::Quote(notional) => Amount::Quote {
+                    notional,
+                    step: rules.step_size,
+                },
             },
             self_trade: placement.self_trade,
         };
-        plan(&market.book, taker, |order| self.orders.get(&order).is_some_and(|o| o.account == placement.account))
+        plan(&market.book, taker, |order| {
+            self.orders
+                .get(&order)
+                .is_some_and(|o| o.account == placement.account)
+        })
     }
 
     /// Takes an order in. Filters are checked here; rate limits before.
@@ -138,13 +167,22 @@ impl Exchange {
             Size::Quote(_) => plan.filled,
         };
         if market && matches!(placement.amount, Size::Quote(_)) && quantity < rules.min_quantity {
-            return Err(Refusal::rejected("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."));
+            return Err(Refusal::rejected(
+                "Order book liquidity is less than `LOT_SIZE` filter minimum quantity.",
+            ));
         }
-        let insufficient = || Refusal::rejected("Account has insufficient balance for requested action.");
+        let insufficient =
+            || Refusal::rejected("Account has insufficient balance for requested action.");
         let (asset, needed) = match placement.side {
             Side::Sell => (&rules.base, quantity),
             Side::Buy if market => (&rules.quote, plan.notional),
-            Side::Buy => (&rules.quote, placement.price.checked_mul(quantity).ok_or_else(insufficient)?),
+            Side::Buy => (
+                &rules.quote,
+                placement
+                    .price
+                    .checked_mul(quantity)
+                    .ok_or_else(insufficient)?,
+            ),
         };
         let locked = if market {
             if self.accounts.free(account, asset) < needed {
@@ -152,7 +190,9 @@ impl Exchange {
             }
             Decimal::ZERO
         } else {
-            self.accounts.lock(account, asset, needed).map_err(|_| insufficient())?;
+            self.accounts
+                .lock(account, asset, needed)
+                .map_err(|_| insufficient())?;
             needed
         };
         self.limits.ordered(now, account);
@@ -202,7 +242,10 @@ impl Exchange {
 
     fn crosses(&self, placement: &Placement, plan: &Plan) -> bool {
         // A recorded level that own takers emptied is still displayed.
-        let displayed = self.markets.get(placement.symbol).and_then(|market| market.book.best(placement.side.opposite()));
+        let displayed = self
+            .markets
+            .get(placement.symbol)
+            .and_then(|market| market.book.best(placement.side.opposite()));
         !plan.steps.is_empty()
             || displayed.is_some_and(|row| match placement.side {
                 Side::Buy => row.price <= placement.price,
@@ -215,11 +258,16 @@ impl Exchange {
         let mut public = Vec::new();
         for step in &plan.steps {
             match *step {
-                Step::Trade { price, quantity, maker } => {
+                Step::Trade {
+                    price,
+                    quantity,
+                    maker,
+                } => {
                     if let Some(market) = self.markets.get_mut(placement.symbol) {
                         market.book.consume(maker_side, price, maker, quantity);
                     }
-                    let trade = self.public_trade(placement.symbol, price, quantity, placement.side, now);
+                    let trade =
+                        self.public_trade(placement.symbol, price, quantity, placement.side, now);
                     public.push((price, quantity));
                     let Some(trade) = trade else { continue };
                     self.fill(id, price, quantity, trade, false, now);
@@ -227,13 +275,21 @@ impl Exchange {
                         self.fill(maker, price, quantity, trade, true, now);
                     }
                 }
-                Step::ExpireMaker { order, price, quantity } => {
+                Step::ExpireMaker {
+                    order,
+                    price,
+                    quantity,
+                } => {
                     if let Some(market) = self.markets.get_mut(placement.symbol) {
                         market.book.remove(maker_side, price, order);
                     }
                     self.prevent(order, id, price, quantity, true, now);
                 }
-                Step::ExpireTaker { order, price, quantity } => self.prevent(id, order, price, quantity, false, now),
+                Step::ExpireTaker {
+                    order,
+                    price,
+                    quantity,
+                } => self.prevent(id, order, price, quantity, false, now),
             }
         }
         self.aggregate(placement.symbol, &public, placement.side, now);
@@ -241,15 +297,27 @@ impl Exchange {
 
     /// After its trades a taker rests, or what is left of it expires.
     fn finish_taker(&mut self, id: u64, now: Timestamp) {
-        let Some(order) = self.orders.get(&id) else { return };
+        let Some(order) = self.orders.get(&id) else {
+            return;
+        };
         if !order.status.is_open() {
             return;
         }
-        let (symbol, side, price, remaining) = (order.symbol, order.side, order.price, order.remaining());
+        let (symbol, side, price, remaining) =
+            (order.symbol, order.side, order.price, order.remaining());
         match (order.order_type, order.time_in_force) {
-            (OrderType::Market, _) => self.end(id, Status::Expired, Some("INSUFFICIENT_LIQUIDITY"), now),
-            (_, TimeInForce::Ioc) => self.end(id, Status::Expired, Some("UNFILLED_IOC_QUANTITY_EXPIRED"), now),
-            (_, TimeInForce::Fok) => self.end(id, Status::Expired, Some("UNFILLED_FOK_ORDER_EXPIRED"), now),
+            (OrderType::Market, _) => {
+                self.end(id, Status::Expired, Some("INSUFFICIENT_LIQUIDITY"), now)
+            }
+            (_, TimeInForce::Ioc) => self.end(
+                id,
+                Status::Expired,
+                Some("UNFILLED_IOC_QUANTITY_EXPIRED"),
+                now,
+            ),
+            (_, TimeInForce::Fok) => {
+                self.end(id, Status::Expired, Some("UNFILLED_FOK_ORDER_EXPIRED"), now)
+            }
             (_, TimeInForce::Gtc) => {
                 if let Some(market) = self.markets.get_mut(symbol) {
                     market.book.rest(side, price, id, remaining);
@@ -259,9 +327,21 @@ impl Exchange {
     }
 
     /// Books one fill of an own order and tells it. The book is up to date already.
-    pub(crate) fn fill(&mut self, id: u64, price: Decimal, quantity: Decimal, trade_id: u64, maker: bool, now: Timestamp) {
-        let Some(order) = self.orders.get_mut(&id) else { return };
-        let Some(rules) = self.config.symbols.get(order.symbol) else { return };
+    pub(crate) fn fill(
+        &mut self,
+        id: u64,
+        price: Decimal,
+        quantity: Decimal,
+        trade_id: u64,
+        maker: bool,
+        now: Timestamp,
+    ) {
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        let Some(rules) = self.config.symbols.get(order.symbol) else {
+            return;
+        };
         let notional = price.saturating_mul(quantity);
         let release = match (order.order_type, order.side) {
             (OrderType::Market, _) => Decimal::ZERO,
@@ -287,7 +367,11 @@ impl Exchange {
         order.executed = order.executed.saturating_add(quantity);
         order.quote_executed = order.quote_executed.saturating_add(notional);
         order.updated = now;
-        order.status = if order.remaining().is_zero() { Status::Filled } else { Status::PartiallyFilled };
+        order.status = if order.remaining().is_zero() {
+            Status::Filled
+        } else {
+            Status::PartiallyFilled
+        };
         let trade = OwnTrade {
             id: trade_id,
             order: id,
@@ -297,7 +381,11 @@ impl Exchange {
             price,
             quantity,
             commission,
-            commission_asset: if order.side == Side::Buy { rules.base.clone() } else { rules.quote.clone() },
+            commission_asset: if order.side == Side::Buy {
+                rules.base.clone()
+            } else {
+                rules.quote.clone()
+            },
             time: now,
             maker,
         };
@@ -314,21 +402,47 @@ impl Exchange {
     }
 
     /// Self-trade prevention ends an order.
-    fn prevent(&mut self, id: u64, other: u64, price: Decimal, quantity: Decimal, maker: bool, now: Timestamp) {
+    fn prevent(
+        &mut self,
+        id: u64,
+        other: u64,
+        price: Decimal,
+        quantity: Decimal,
+        maker: bool,
+        now: Timestamp,
+    ) {
         let prevented_match = self.next_prevented;
         self.next_prevented = prevented_match.saturating_add(1);
         if let Some(order) = self.orders.get_mut(&id) {
             order.prevented = order.prevented.saturating_add(quantity);
         }
         self.release(id, Status::ExpiredInMatch, None, now);
-        self.tell(id, &Happened::Prevented { other, price, quantity, prevented_match, maker }, now);
+        self.tell(
+            id,
+            &Happened::Prevented {
+                other,
+                price,
+                quantity,
+                prevented_match,
+                maker,
+            },
+            now,
+        );
     }
 
     /// Ends an order without telling: funds are free, it is no longer open.
     fn release(&mut self, id: u64, status: Status, reason: Option<&'static str>, now: Timestamp) {
-        let Some(order) = self.orders.get_mut(&id) else { return };
-        let Some(rules) = self.config.symbols.get(order.symbol) else { return };
-        let asset = if order.side == Side::Buy { &rules.quote } else { &rules.base };
+        let Some(order) = self.orders.get_mut(&id) else {
+            return;
+        };
+        let Some(rules) = self.config.symbols.get(order.symbol) else {
+            return;
+        };
+        let asset = if order.side == Side::Buy {
+            &rules.quote
+        } else {
+            &rules.base
+        };
         self.accounts.unlock(order.account, asset, order.locked);
         order.locked = Decimal::ZERO;
         order.status = status;
@@ -365,99 +479,24 @@ impl Exchange {
         self.open.contains(id).then_some(*id)
     }
 
-    /// Cancels an open order of the account; the caller looked it up.
-    pub(crate) fn cancel(&mut self, id: u64, cancel_id: Option<&str>, now: Timestamp) -> Option<String> {
-        let cancel_id = match cancel_id {
-            Some(id) => id.to_owned(),
-            None => self.random_id(),
-        };
-        let order = self.orders.get(&id)?;
-        let symbol = order.symbol;
-        if let Some(market) = self.markets.get_mut(symbol) {
-            market.book.remove(order.side, order.price, id);
-        }
-        self.release(id, Status::Canceled, None, now);
-        self.tell(id, &Happened::Canceled { cancel_id: &cancel_id }, now);
-        self.show_book(symbol, now);
-        self.tell_positions(now);
-        Some(cancel_id)
-    }
-
-    /// Makes an open order smaller; it keeps its place in the queue. Returns its old
-    /// client order id and the execution's number.
-    pub(crate) fn amend(
-        &mut self,
-        id: u64,
-        quantity: Decimal,
-        new_id: Option<&str>,
-        now: Timestamp,
-    ) -> Result<(String, u64), Refusal> {
-        let unknown = || Refusal::new(-2013, "Order does not exist.");
-        let order = self.orders.get(&id).ok_or_else(unknown)?;
-        let (account, symbol, side, price) = (order.account, order.symbol, order.side, order.price);
-        let rules = self.rules(symbol)?;
-        if quantity == order.quantity {
-            return Err(Refusal::new(-2038, "The requested action would change no state; rejecting."));
-        }
-        if quantity > order.quantity {
-            return Err(Refusal::new(-2038, "Order amend (quantity increase) is not supported."));
-        }
-        filters::precision("newQty", quantity)?;
-        filters::quantity(&rules, quantity)?;
-        filters::notional(&rules, price.checked_mul(quantity))?;
-        let old_id = order.client_order_id.clone();
-        let new_id = match new_id {
-            Some(new_id) => new_id.to_owned(),
-            None => self.random_id(),
-        };
-        if new_id != old_id && self.open_by_client(account, &new_id).is_some() {
-            return Err(Refusal::rejected("Duplicate order sent."));
-        }
-        let order = self.orders.get_mut(&id).ok_or_else(unknown)?;
-        let before = order.remaining();
-        // Less than what was executed: nothing is left to stand on the book.
-        order.quantity = quantity.max(order.executed.saturating_add(order.prevented));
-        order.client_order_id.clone_from(&new_id);
-        order.updated = now;
-        let remaining = order.remaining();
-        let less = before.saturating_sub(remaining);
-        let (asset, free) = match side {
-            Side::Buy => (&rules.quote, price.saturating_mul(less)),
-            Side::Sell => (&rules.base, less),
-        };
-        order.locked = order.locked.saturating_sub(free);
-        self.accounts.unlock(account, asset, free);
-        self.by_client.remove(&(account, old_id.clone()));
-        self.by_client.insert((account, new_id), id);
-        self.touched.insert(account);
-        let execution = self.next_execution;
-        self.tell(id, &Happened::Replaced { old_id: &old_id }, now);
-        if let Some(market) = self.markets.get_mut(symbol) {
-            if remaining.is_zero() {
-                market.book.remove(side, price, id);
-            } else {
-                market.book.shrink(side, price, id, remaining);
-            }
-        }
-        if remaining.is_zero() {
-            self.end(id, Status::Expired, None, now);
-        }
-        self.show_book(symbol, now);
-        self.tell_positions(now);
-        Ok((old_id, execution))
-    }
-
     /// Tells the account of an order what happened to it.
     fn tell(&mut self, id: u64, happened: &Happened<'_>, now: Timestamp) {
         let execution = self.next_execution;
         self.next_execution = execution.saturating_add(1);
-        let Some(order) = self.orders.get(&id) else { return };
-        let (Some(account), Some(rules)) = (self.accounts.get(order.account), self.config.symbols.get(order.symbol))
-        else {
+        let Some(order) = self.orders.get(&id) else {
+            return;
+        };
+        let (Some(account), Some(rules)) = (
+            self.accounts.get(order.account),
+            self.config.symbols.get(order.symbol),
+        ) else {
             return;
         };
         let json = payload::report(order, &rules.symbol, happened, now, execution);
-        self.user.push(UserMessage { api_key: account.api_key.clone(), json });
+        self.user.push(UserMessage {
+            api_key: account.api_key.clone(),
+            json,
+        });
     }
 
     /// Ends an action: one account position for each account that it touched.
@@ -465,10 +504,20 @@ impl Exchange {
         let touched: BTreeSet<usize> = std::mem::take(&mut self.touched);
         for account in touched {
             let changed = self.accounts.take_changed(account, now);
-            let Some(found) = self.accounts.get(account) else { continue };
+            let Some(found) = self.accounts.get(account) else {
+                continue;
+            };
             if !changed.is_empty() {
-                self.user.push(UserMessage { api_key: found.api_key.clone(), json: payload::position(changed, now) });
+                self.user.push(UserMessage {
+                    api_key: found.api_key.clone(),
+                    json: payload::position(changed, now),
+                });
             }
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+#[path = "trading/tests.rs"]
+mod tests;

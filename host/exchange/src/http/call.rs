@@ -28,7 +28,8 @@ pub(crate) enum Call {
 }
 
 const NO_OCO: Call = Call::Unsupported("OCO orders are not supported for this symbol");
-const NO_REPLACE: Call = Call::Unsupported("Order cancel-replace is not supported for this symbol.");
+const NO_REPLACE: Call =
+    Call::Unsupported("Order cancel-replace is not supported for this symbol.");
 const NO_OPO: Call = Call::Unsupported("OPO orders are not supported for this symbol.");
 
 impl Call {
@@ -80,7 +81,10 @@ impl Call {
             "allOrders" => Call::AllOrders,
             "myTrades" => Call::MyTrades,
             "account.rateLimits.orders" => Call::OrderCount,
-            "orderList.place" | "orderList.place.oco" | "orderList.place.oto" | "orderList.place.otoco" => NO_OCO,
+            "orderList.place"
+            | "orderList.place.oco"
+            | "orderList.place.oto"
+            | "orderList.place.otoco" => NO_OCO,
             "orderList.place.opo" | "orderList.place.opoco" => NO_OPO,
             "order.cancelReplace" => NO_REPLACE,
             _ => return None,

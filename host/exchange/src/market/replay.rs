@@ -11,6 +11,11 @@
 //!   price. At its price it waits: first what was displayed there when it came must trade,
 //!   then it gets what the recorded trades of the other side bring. If the level vanishes
 //!   from the recording, nobody is ahead any more.
+//! - A quote or a depth message alone fills nothing, even if it stands beyond a resting
+//!   own order: only trades do. Aggregate trades count where a recording has no single
+//!   ones.
+//! - Own orders of two accounts meet each other as anywhere else; such trades are told to
+//!   the two only.
 //! - Impact is not modelled: the recorded market goes on as if the own orders were not
 //!   there. Large own orders therefore fill better than they would have.
 
@@ -30,29 +35,57 @@ pub(crate) struct Reached {
 /// Lets a recorded message move a market.
 pub(crate) fn play(market: &mut Market, data: &MarketData) -> Vec<Reached> {
     match data {
-        MarketData::Trade { ts, price, quantity, aggressor, .. } => {
+        MarketData::Trade {
+            ts,
+            price,
+            quantity,
+            aggressor,
+            ..
+        } => {
             market.has_single_trades = true;
             market.traded(*price, *quantity, *ts);
             return reached(market, *price, *quantity, *aggressor);
         }
         // The same trades, summed: they count only in a recording without single trades.
-        MarketData::AggregateTrade { ts, price, quantity, aggressor, .. } if !market.has_single_trades => {
+        MarketData::AggregateTrade {
+            ts,
+            price,
+            quantity,
+            aggressor,
+            ..
+        } if !market.has_single_trades => {
             market.traded(*price, *quantity, *ts);
             return reached(market, *price, *quantity, *aggressor);
         }
-        MarketData::Quote { update_id, bid, ask, .. } => market.book.play_quote(*update_id, *bid, *ask),
+        MarketData::Quote {
+            update_id,
+            bid,
+            ask,
+            ..
+        } => market.book.play_quote(*update_id, *bid, *ask),
         MarketData::Depth { update, .. } => market.book.play_depth(update),
         MarketData::Book { book, .. } => market.book.play_snapshot(book),
-        MarketData::AggregateTrade { .. } | MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
+        MarketData::AggregateTrade { .. }
+        | MarketData::Kline { .. }
+        | MarketData::Ticker { .. } => {}
     }
     Vec::new()
 }
 
-fn reached(market: &mut Market, price: Decimal, quantity: Decimal, aggressor: Side) -> Vec<Reached> {
+fn reached(
+    market: &mut Market,
+    price: Decimal,
+    quantity: Decimal,
+    aggressor: Side,
+) -> Vec<Reached> {
     market
         .book
         .play_trade(price, quantity, aggressor)
         .into_iter()
-        .map(|(order, price, quantity)| Reached { order, price, quantity })
+        .map(|(order, price, quantity)| Reached {
+            order,
+            price,
+            quantity,
+        })
         .collect()
 }

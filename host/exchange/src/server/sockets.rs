@@ -11,31 +11,46 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::routes::Doors;
-use super::state::{Purpose, Shared};
+use super::state::{Opened, Purpose, Shared};
 
 /// As at the venue.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(60);
 /// One message that takes longer to leave means that nobody reads.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
+/// How long a peer may take to hear that its socket ends.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// Streams of one connection.
 const MOST_STREAMS: usize = 1_024;
 
 pub(super) async fn run(socket: WebSocket, doors: Doors, purpose: Purpose, names: Vec<String>) {
     let Doors { shared, mut stop } = doors;
     let is_api = matches!(purpose, Purpose::Api(_));
-    let (id, mut queue) = {
+    let Opened {
+        id,
+        mut queue,
+        dropped,
+    } = {
         let mut state = shared.lock();
         let opened = state.open(purpose);
-        names.iter().take(MOST_STREAMS).for_each(|name| state.subscribe(opened.0, name));
+        let names = names.iter().take(MOST_STREAMS);
+        names.for_each(|name| state.subscribe(opened.id, name));
         opened
     };
+    let ended = async {
+        tokio::select! {
+            _ = dropped => {}
+            stopped = stop.wait_for(|stop| *stop) => drop(stopped),
+        }
+    };
+    tokio::pin!(ended);
     let (mut sink, mut source) = socket.split();
     let mut ping = tokio::time::interval(PING_EVERY);
     ping.reset();
     let mut heard = Instant::now();
     loop {
         let out = tokio::select! {
+            () = &mut ended => break,
             waiting = queue.recv() => match waiting {
                 Some(text) => Message::Text(text),
                 None => break,
@@ -64,18 +79,19 @@ pub(super) async fn run(socket: WebSocket, doors: Doors, purpose: Purpose, names
                 }
                 Message::Ping(Bytes::new())
             }
-            stopped = stop.wait_for(|stop| *stop) => {
-                drop(stopped);
-                break;
-            }
         };
-        if !matches!(tokio::time::timeout(SEND_WITHIN, sink.send(out)).await, Ok(Ok(()))) {
+        let sent = tokio::select! {
+            // A peer that does not read must not keep its task in the middle of a message.
+            () = &mut ended => break,
+            sent = tokio::time::timeout(SEND_WITHIN, sink.send(out)) => sent,
+        };
+        if !matches!(sent, Ok(Ok(()))) {
             break;
         }
     }
     shared.lock().close(id);
     // The peer may be gone; then there is nobody to tell.
-    let _ = tokio::time::timeout(Duration::from_secs(1), sink.close()).await;
+    let _ = tokio::time::timeout(CLOSE_WITHIN, sink.close()).await;
 }
 
 #[derive(Deserialize)]
@@ -116,7 +132,9 @@ fn control(shared: &Shared, id: u64, text: &str) -> Value {
                 state.combined(id, Some(*on));
                 Value::Null
             }
-            _ => return json!({ "error": { "code": 0, "msg": "Unknown property" }, "id": control.id }),
+            _ => {
+                return json!({ "error": { "code": 0, "msg": "Unknown property" }, "id": control.id });
+            }
         },
         ("GET_PROPERTY" | "SET_PROPERTY", _) => {
             return json!({ "error": { "code": 0, "msg": "Unknown property" }, "id": control.id });

@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::extract::ws::Utf8Bytes;
 use ringfence_model::{Micros, Timestamp};
 use ringfence_wire::{stream, user};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::exchange::Exchange;
 use crate::http::{HttpRequest, HttpResponse};
@@ -30,7 +30,10 @@ pub(super) enum Clock {
 
 impl Clock {
     pub(super) fn running(start: Timestamp) -> Self {
-        Clock::Running { start, since: Instant::now() }
+        Clock::Running {
+            start,
+            since: Instant::now(),
+        }
     }
 
     pub(super) fn played(start: Timestamp) -> Self {
@@ -39,9 +42,9 @@ impl Clock {
 
     pub(super) fn now(&self) -> Timestamp {
         match self {
-            Clock::Running { start, since } => {
-                start.plus(Micros(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)))
-            }
+            Clock::Running { start, since } => start.plus(Micros(
+                u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
+            )),
             Clock::Played(now) => *now,
         }
     }
@@ -50,7 +53,10 @@ impl Clock {
 /// What a socket is for.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    Streams { names: BTreeSet<String>, combined: bool },
+    Streams {
+        names: BTreeSet<String>,
+        combined: bool,
+    },
     Api(WsSession),
 }
 
@@ -58,6 +64,17 @@ pub(super) enum Purpose {
 struct Socket {
     queue: mpsc::Sender<Utf8Bytes>,
     purpose: Purpose,
+    /// Goes with the socket, and so tells its task at once.
+    _dropped: oneshot::Sender<()>,
+}
+
+/// What a socket's task works with.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) id: u64,
+    pub(super) queue: mpsc::Receiver<Utf8Bytes>,
+    /// Resolves when the socket was dropped.
+    pub(super) dropped: oneshot::Receiver<()>,
 }
 
 /// The core and its sockets.
@@ -146,17 +163,27 @@ impl State {
         response
     }
 
-    /// A new socket: its number, and the queue that its task sends from.
-    pub(super) fn open(&mut self, purpose: Purpose) -> (u64, mpsc::Receiver<Utf8Bytes>) {
-        let (queue, messages) = mpsc::channel(QUEUE);
+    /// A new socket.
+    pub(super) fn open(&mut self, purpose: Purpose) -> Opened {
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let (alive, dropped) = oneshot::channel();
         let id = self.next_socket;
         self.next_socket = id.saturating_add(1);
-        self.sockets.insert(id, Socket { queue, purpose });
-        (id, messages)
+        self.sockets.insert(
+            id,
+            Socket {
+                queue: sender,
+                purpose,
+                _dropped: alive,
+            },
+        );
+        Opened { id, queue, dropped }
     }
 
     pub(super) fn close(&mut self, id: u64) {
-        let Some(socket) = self.sockets.remove(&id) else { return };
+        let Some(socket) = self.sockets.remove(&id) else {
+            return;
+        };
         if let Purpose::Streams { names, .. } = socket.purpose {
             for name in names {
                 self.leave(id, &name);
@@ -176,16 +203,31 @@ impl State {
 
     /// Subscribes; an unknown stream is silent, as at the venue.
     pub(super) fn subscribe(&mut self, id: u64, name: &str) {
-        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else { return };
+        let Some(Socket {
+            purpose: Purpose::Streams { names, .. },
+            ..
+        }) = self.sockets.get_mut(&id)
+        else {
+            return;
+        };
         if names.insert(name.to_owned()) {
             self.exchange.listen(name);
-            self.by_stream.entry(name.to_owned()).or_default().insert(id);
+            self.by_stream
+                .entry(name.to_owned())
+                .or_default()
+                .insert(id);
             self.subscribed.send_replace(true);
         }
     }
 
     pub(super) fn unsubscribe(&mut self, id: u64, name: &str) {
-        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else { return };
+        let Some(Socket {
+            purpose: Purpose::Streams { names, .. },
+            ..
+        }) = self.sockets.get_mut(&id)
+        else {
+            return;
+        };
         if names.remove(name) {
             self.leave(id, name);
         }
@@ -214,7 +256,13 @@ impl State {
     /// it causes.
     pub(super) fn frame(&mut self, id: u64, text: &str) {
         let now = self.clock.now();
-        let Some(Socket { purpose: Purpose::Api(session), .. }) = self.sockets.get_mut(&id) else { return };
+        let Some(Socket {
+            purpose: Purpose::Api(session),
+            ..
+        }) = self.sockets.get_mut(&id)
+        else {
+            return;
+        };
         let answer = self.exchange.ws_api(now, session, text);
         self.send(id, answer.into());
         self.deliver();
@@ -222,24 +270,39 @@ impl State {
 
     /// Puts a message into a socket's queue; a full queue ends the socket.
     pub(super) fn send(&mut self, id: u64, text: Utf8Bytes) {
-        let Some(socket) = self.sockets.get(&id) else { return };
+        let Some(socket) = self.sockets.get(&id) else {
+            return;
+        };
         if let Err(error) = socket.queue.try_send(text) {
             if matches!(error, mpsc::error::TrySendError::Full(_)) {
-                tracing::warn!(socket = id, waiting = QUEUE, "a socket does not read and is dropped");
+                tracing::warn!(
+                    socket = id,
+                    waiting = QUEUE,
+                    "a socket does not read and is dropped"
+                );
             }
             self.close(id);
         }
     }
 
     fn publish(&mut self, stream: &str, combined: &str, inner: &str) {
-        let Some(listeners) = self.by_stream.get(stream) else { return };
+        let Some(listeners) = self.by_stream.get(stream) else {
+            return;
+        };
         let (combined, inner) = (Utf8Bytes::from(combined), Utf8Bytes::from(inner));
         for id in listeners.iter().copied().collect::<Vec<_>>() {
             let enveloped = matches!(
                 self.sockets.get(&id).map(|socket| &socket.purpose),
                 Some(Purpose::Streams { combined: true, .. })
             );
-            self.send(id, if enveloped { combined.clone() } else { inner.clone() });
+            self.send(
+                id,
+                if enveloped {
+                    combined.clone()
+                } else {
+                    inner.clone()
+                },
+            );
         }
     }
 
@@ -257,7 +320,11 @@ impl State {
                     Purpose::Api(session) => Some((*id, session)),
                     Purpose::Streams { .. } => None,
                 })
-                .flat_map(|(id, session)| session.subscriptions().map(move |(number, key)| (id, number, key)))
+                .flat_map(|(id, session)| {
+                    session
+                        .subscriptions()
+                        .map(move |(number, key)| (id, number, key))
+                })
                 .filter(|(_, _, key)| *key == message.api_key)
                 .map(|(id, number, _)| (id, number))
                 .collect();
