@@ -2,6 +2,7 @@
 //! the cache), held against the contract, and asked what it is. Each step can refuse, and
 //! each refusal says what is wrong and what to do.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -174,7 +175,10 @@ impl Sandbox {
                 &encoded
             }
         };
-        Component::from_binary(self.engine(), bytes)
+        // wasmtime does not promise never to panic on hostile input while it compiles.
+        let compiled = catch_unwind(AssertUnwindSafe(|| Component::from_binary(self.engine(), bytes)));
+        let compiled = compiled.map_err(|_| Refusal::Compile("it panicked".to_owned()))?;
+        compiled
             .map_err(|error| Refusal::Compile(first_line(&format!("{error:#}"))))
     }
 

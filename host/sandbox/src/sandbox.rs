@@ -73,9 +73,9 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     config.cranelift_nan_canonicalization(true);
     config.cranelift_opt_level(OptLevel::Speed);
     config.wasm_relaxed_simd(false);
-    // What no strategy needs, no guest can reach.
+    // What no strategy needs, no guest can reach. (Several memories in a module are needed by
+    // the adapters between the parts of one component; the limiter sums them.)
     config.wasm_memory64(false);
-    config.wasm_multi_memory(false);
     config.wasm_custom_page_sizes(false);
     config.wasm_wide_arithmetic(false);
     config.wasm_tail_call(false);
