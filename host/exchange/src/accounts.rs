@@ -48,11 +48,7 @@ impl Account {
     pub(crate) fn balances(&self) -> Vec<Balance> {
         self.holdings
             .iter()
-            .map(|(asset, holding)| Balance {
-                asset: asset.clone(),
-                free: holding.free,
-                locked: holding.locked,
-            })
+            .map(|(asset, holding)| Balance { asset: asset.clone(), free: holding.free, locked: holding.locked })
             .collect()
     }
 }
@@ -99,17 +95,11 @@ impl Accounts {
                 }
             })
             .collect();
-        Accounts {
-            accounts,
-            pot: BTreeMap::new(),
-            market: BTreeMap::new(),
-        }
+        Accounts { accounts, pot: BTreeMap::new(), market: BTreeMap::new() }
     }
 
     pub(crate) fn by_key(&self, api_key: &str) -> Option<usize> {
-        self.accounts
-            .iter()
-            .position(|account| account.api_key == api_key)
+        self.accounts.iter().position(|account| account.api_key == api_key)
     }
 
     pub(crate) fn get(&self, account: usize) -> Option<&Account> {
@@ -117,8 +107,7 @@ impl Accounts {
     }
 
     pub(crate) fn free(&self, account: usize, asset: &str) -> Decimal {
-        self.get(account)
-            .map_or(Decimal::ZERO, |found| found.holding(asset).free)
+        self.get(account).map_or(Decimal::ZERO, |found| found.holding(asset).free)
     }
 
     fn change(&mut self, account: usize, asset: &str, free: Decimal, locked: Decimal) {
@@ -133,12 +122,7 @@ impl Accounts {
     }
 
     /// Moves from free to locked.
-    pub(crate) fn lock(
-        &mut self,
-        account: usize,
-        asset: &str,
-        amount: Decimal,
-    ) -> Result<(), Insufficient> {
+    pub(crate) fn lock(&mut self, account: usize, asset: &str, amount: Decimal) -> Result<(), Insufficient> {
         if self.free(account, asset) < amount {
             return Err(Insufficient);
         }
@@ -163,18 +147,8 @@ impl Accounts {
             .checked_mul(fill.rate)
             .unwrap_or(Decimal::ZERO)
             .round_dp_with_strategy(8, rust_decimal::RoundingStrategy::ToZero);
-        self.change(
-            account,
-            spent_asset,
-            fill.release.saturating_sub(spent),
-            -fill.release,
-        );
-        self.change(
-            account,
-            got_asset,
-            got.saturating_sub(commission),
-            Decimal::ZERO,
-        );
+        self.change(account, spent_asset, fill.release.saturating_sub(spent), -fill.release);
+        self.change(account, got_asset, got.saturating_sub(commission), Decimal::ZERO);
         add(&mut self.pot, got_asset, commission);
         add(&mut self.market, spent_asset, spent);
         add(&mut self.market, got_asset, -got);
@@ -195,11 +169,7 @@ impl Accounts {
             .into_iter()
             .map(|asset| {
                 let holding = found.holding(&asset);
-                Balance {
-                    asset,
-                    free: holding.free,
-                    locked: holding.locked,
-                }
+                Balance { asset, free: holding.free, locked: holding.locked }
             })
             .collect()
     }
@@ -208,13 +178,10 @@ impl Accounts {
     pub(crate) fn total(&self, asset: &str) -> Decimal {
         let own = self.accounts.iter().fold(Decimal::ZERO, |sum, account| {
             let holding = account.holding(asset);
-            sum.saturating_add(holding.free)
-                .saturating_add(holding.locked)
+            sum.saturating_add(holding.free).saturating_add(holding.locked)
         });
-        let of =
-            |ledger: &BTreeMap<String, Decimal>| ledger.get(asset).copied().unwrap_or_default();
-        own.saturating_add(of(&self.pot))
-            .saturating_add(of(&self.market))
+        let of = |ledger: &BTreeMap<String, Decimal>| ledger.get(asset).copied().unwrap_or_default();
+        own.saturating_add(of(&self.pot)).saturating_add(of(&self.market))
     }
 }
 

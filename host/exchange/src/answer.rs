@@ -18,46 +18,23 @@ impl Refusal {
             -2014 | -2015 => 401,
             _ => 400,
         };
-        Refusal {
-            status,
-            code,
-            msg: msg.into(),
-            retry_after: None,
-        }
+        Refusal { status, code, msg: msg.into(), retry_after: None }
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
-        Refusal {
-            status: 404,
-            code: -1020,
-            msg: format!("This operation is not supported: {path}"),
-            retry_after: None,
-        }
+        Refusal { status: 404, code: -1020, msg: format!("This operation is not supported: {path}"), retry_after: None }
     }
 
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::new(
-            -1102,
-            format!(
-                "Mandatory parameter '{parameter}' was not sent, was empty/null, or malformed."
-            ),
-        )
+        Self::new(-1102, format!("Mandatory parameter '{parameter}' was not sent, was empty/null, or malformed."))
     }
 
     pub(crate) fn not_required(parameter: &str) -> Self {
-        Self::new(
-            -1106,
-            format!("Parameter '{parameter}' sent when not required."),
-        )
+        Self::new(-1106, format!("Parameter '{parameter}' sent when not required."))
     }
 
     pub(crate) fn illegal(parameter: &str, legal: &str) -> Self {
-        Self::new(
-            -1100,
-            format!(
-                "Illegal characters found in parameter '{parameter}'; legal range is '{legal}'."
-            ),
-        )
+        Self::new(-1100, format!("Illegal characters found in parameter '{parameter}'; legal range is '{legal}'."))
     }
 
     pub(crate) fn filter(name: &str) -> Self {
@@ -84,10 +61,7 @@ impl Refusal {
         Refusal {
             status: 429,
             code: -1015,
-            msg: format!(
-                "Too many new orders; current limit is {} orders per {}.",
-                exceeded.limit, exceeded.interval
-            ),
+            msg: format!("Too many new orders; current limit is {} orders per {}.", exceeded.limit, exceeded.interval),
             retry_after: Some(exceeded.retry_after),
         }
     }

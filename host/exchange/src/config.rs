@@ -27,10 +27,7 @@ impl Default for ExchangeConfig {
     fn default() -> Self {
         ExchangeConfig {
             seed: 1,
-            symbols: ["BTCUSDT", "ETHUSDT"]
-                .iter()
-                .filter_map(|symbol| SymbolConfig::known(symbol))
-                .collect(),
+            symbols: ["BTCUSDT", "ETHUSDT"].iter().filter_map(|symbol| SymbolConfig::known(symbol)).collect(),
             accounts: vec![AccountConfig::default()],
             start: Timestamp::from_millis(1_700_000_000_000),
             commission: Decimal::new(1, 3),
@@ -150,16 +147,7 @@ impl SymbolConfig {
             "ETHUSDT" => ("ETH", 2, 4, 9_000, 3_000, 300_000, 4, Decimal::new(12, 0)),
             "BNBUSDT" => ("BNB", 2, 3, 900_000, 2_500, 60_000, 2, Decimal::new(30, 0)),
             "SOLUSDT" => ("SOL", 2, 3, 90_000, 20_000, 15_000, 1, Decimal::new(150, 0)),
-            "XRPUSDT" => (
-                "XRP",
-                4,
-                1,
-                9_222_449,
-                500_000,
-                60,
-                2,
-                Decimal::new(20_000, 0),
-            ),
+            "XRPUSDT" => ("XRP", 4, 1, 9_222_449, 500_000, 60, 2, Decimal::new(20_000, 0)),
             _ => return None,
         };
         Some(SymbolConfig {

@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// A symbol appears twice, or none is configured.
-    #[error(
-        "the exchange's symbols must be named once each and at least one is needed; `{symbol}` breaks this"
-    )]
+    #[error("the exchange's symbols must be named once each and at least one is needed; `{symbol}` breaks this")]
     Symbols {
         /// The symbol at fault; empty if there is none at all.
         symbol: String,

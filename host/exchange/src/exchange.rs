@@ -76,26 +76,18 @@ impl Exchange {
     pub fn new(config: ExchangeConfig) -> Result<Self, ExchangeError> {
         let mut names = HashSet::new();
         if config.symbols.is_empty() {
-            return Err(ExchangeError::Symbols {
-                symbol: String::new(),
-            });
+            return Err(ExchangeError::Symbols { symbol: String::new() });
         }
         let mut generators = Vec::new();
         for (place, symbol) in (0u64..).zip(&config.symbols) {
             if !names.insert(symbol.symbol.as_str()) {
-                return Err(ExchangeError::Symbols {
-                    symbol: symbol.symbol.clone(),
-                });
+                return Err(ExchangeError::Symbols { symbol: symbol.symbol.clone() });
             }
-            let rules = |what| ExchangeError::SymbolRules {
-                symbol: symbol.symbol.clone(),
-                what,
-            };
+            let rules = |what| ExchangeError::SymbolRules { symbol: symbol.symbol.clone(), what };
             if symbol.tick_size <= Decimal::ZERO || symbol.step_size <= Decimal::ZERO {
                 return Err(rules("tick and step must be above zero"));
             }
-            if symbol.tick_size.normalize().scale() > 8 || symbol.step_size.normalize().scale() > 8
-            {
+            if symbol.tick_size.normalize().scale() > 8 || symbol.step_size.normalize().scale() > 8 {
                 return Err(rules("tick and step have at most eight places"));
             }
             if symbol.max_price.checked_mul(symbol.max_quantity).is_none() {
@@ -108,32 +100,21 @@ impl Exchange {
         }
         let mut keys = HashSet::new();
         for account in &config.accounts {
-            let wrong = |what| ExchangeError::Account {
-                api_key: account.api_key.clone(),
-                what,
-            };
+            let wrong = |what| ExchangeError::Account { api_key: account.api_key.clone(), what };
             if account.api_key.is_empty() || account.secret.is_empty() {
                 return Err(wrong("key and secret must not be empty"));
             }
             if !keys.insert(account.api_key.as_str()) {
                 return Err(wrong("the key is used twice"));
             }
-            if account
-                .balances
-                .iter()
-                .any(|(_, amount)| amount.is_sign_negative() && !amount.is_zero())
-            {
+            if account.balances.iter().any(|(_, amount)| amount.is_sign_negative() && !amount.is_zero()) {
                 return Err(wrong("balances must not be negative"));
             }
         }
         // The generated market moves on whole steps of the clock.
         let next_step = Timestamp(config.start.0.div_ceil(STEP_US).saturating_mul(STEP_US));
         Ok(Exchange {
-            markets: config
-                .symbols
-                .iter()
-                .map(|_| Market::new(Book::new(Display::Live)))
-                .collect(),
+            markets: config.symbols.iter().map(|_| Market::new(Book::new(Display::Live))).collect(),
             accounts: Accounts::new(&config.accounts, config.start),
             limits: Limits::new(config.limits, config.accounts.len()),
             orders: HashMap::new(),
@@ -142,13 +123,7 @@ impl Exchange {
             done: VecDeque::new(),
             trades: VecDeque::new(),
             user: Vec::new(),
-            feed: Feed::new(
-                config
-                    .symbols
-                    .iter()
-                    .map(|symbol| symbol.symbol.clone())
-                    .collect(),
-            ),
+            feed: Feed::new(config.symbols.iter().map(|symbol| symbol.symbol.clone()).collect()),
             ids: ChaCha8Rng::seed_from_u64(config.seed ^ 0x1d5),
             next_order: 1,
             next_execution: 1,
@@ -165,10 +140,7 @@ impl Exchange {
     /// The instruments, numbered in the order of the config; market data handed to
     /// [`Exchange::play`] uses these numbers.
     pub fn instruments(&self) -> Vec<Instrument> {
-        (0u32..)
-            .zip(&self.config.symbols)
-            .map(|(id, symbol)| symbol.instrument(InstrumentId(id)))
-            .collect()
+        (0u32..).zip(&self.config.symbols).map(|(id, symbol)| symbol.instrument(InstrumentId(id))).collect()
     }
 
     /// When virtual time begins.
@@ -193,10 +165,7 @@ impl Exchange {
                 let second = self.next_step.as_millis() / 1_000;
                 for (generator, market) in self.generators.iter_mut().zip(&mut self.markets) {
                     generator.history(&mut market.candles, second);
-                    market.last_price = market
-                        .candles
-                        .current(60, self.next_step)
-                        .map(|candle| candle.close);
+                    market.last_price = market.candles.current(60, self.next_step).map(|candle| candle.close);
                     generator.open(&mut market.book);
                 }
             }
@@ -212,10 +181,7 @@ impl Exchange {
         let mut flows = Vec::new();
         for symbol in 0..self.markets.len() {
             flows.clear();
-            if let (Some(generator), Some(market)) = (
-                self.generators.get_mut(symbol),
-                self.markets.get_mut(symbol),
-            ) {
+            if let (Some(generator), Some(market)) = (self.generators.get_mut(symbol), self.markets.get_mut(symbol)) {
                 generator.step(&mut market.book, &mut flows);
             }
             for taker in flows.chunk_by(|one, other| one.taker == other.taker) {
@@ -255,16 +221,7 @@ impl Exchange {
         let id = market.trade_id();
         if self.mode != Mode::Replay {
             market.traded(price, quantity, now);
-            self.feed.trade(
-                symbol,
-                PublicTrade {
-                    id,
-                    price,
-                    quantity,
-                    aggressor,
-                    time: now,
-                },
-            );
+            self.feed.trade(symbol, PublicTrade { id, price, quantity, aggressor, time: now });
         }
         Some(id)
     }
@@ -281,17 +238,9 @@ impl Exchange {
             return;
         }
         for same in trades.chunk_by(|one, other| one.0 == other.0) {
-            let quantity = same.iter().fold(Decimal::ZERO, |sum, (_, quantity)| {
-                sum.saturating_add(*quantity)
-            });
+            let quantity = same.iter().fold(Decimal::ZERO, |sum, (_, quantity)| sum.saturating_add(*quantity));
             if let (Some(market), Some((price, _))) = (self.markets.get_mut(symbol), same.first()) {
-                let trade = PublicTrade {
-                    id: market.aggregate_id(),
-                    price: *price,
-                    quantity,
-                    aggressor,
-                    time: now,
-                };
+                let trade = PublicTrade { id: market.aggregate_id(), price: *price, quantity, aggressor, time: now };
                 self.feed.aggregate(symbol, trade);
             }
         }
@@ -314,9 +263,7 @@ impl Exchange {
             Mode::Replay => {}
             Mode::Open => {
                 self.mode = Mode::Replay;
-                self.markets
-                    .iter_mut()
-                    .for_each(|market| market.book.record());
+                self.markets.iter_mut().for_each(|market| market.book.record());
             }
         }
         let instrument = match data {
@@ -328,29 +275,16 @@ impl Exchange {
             MarketData::Kline { kline, .. } => kline.instrument,
             MarketData::Ticker { ticker, .. } => ticker.instrument,
         };
-        let Some(market) = usize::try_from(instrument.0)
-            .ok()
-            .and_then(|symbol| self.markets.get_mut(symbol))
-        else {
+        let Some(market) = usize::try_from(instrument.0).ok().and_then(|symbol| self.markets.get_mut(symbol)) else {
             return;
         };
         let reached = replay::play(market, data);
         if reached.is_empty() {
             return;
         }
-        let fills: Vec<_> = reached
-            .into_iter()
-            .map(|reached| (market.trade_id(), reached))
-            .collect();
+        let fills: Vec<_> = reached.into_iter().map(|reached| (market.trade_id(), reached)).collect();
         for (id, reached) in fills {
-            self.fill(
-                reached.order,
-                reached.price,
-                reached.quantity,
-                id,
-                true,
-                now,
-            );
+            self.fill(reached.order, reached.price, reached.quantity, id, true, now);
         }
         self.tell_positions(now);
     }
@@ -379,11 +313,7 @@ impl Exchange {
 
     /// The body of `exchangeInfo` with all symbols.
     pub fn instruments_json(&self) -> String {
-        payload::exchange_info(
-            self.config.symbols.iter(),
-            self.limits.config(),
-            self.config.start,
-        )
+        payload::exchange_info(self.config.symbols.iter(), self.limits.config(), self.config.start)
     }
 
     /// What an account owns; empty for an unknown key.
@@ -402,9 +332,6 @@ impl Exchange {
     }
 
     pub(crate) fn symbol_index(&self, symbol: &str) -> Option<usize> {
-        self.config
-            .symbols
-            .iter()
-            .position(|config| config.symbol == symbol)
+        self.config.symbols.iter().position(|config| config.symbol == symbol)
     }
 }

@@ -11,26 +11,19 @@ fn steps(value: Decimal, step: Decimal) -> bool {
 
 /// PRICE_FILTER.
 pub(crate) fn price(rules: &SymbolConfig, price: Decimal) -> Result<(), Refusal> {
-    let fits =
-        price >= rules.min_price && price <= rules.max_price && steps(price, rules.tick_size);
-    fits.then_some(())
-        .ok_or_else(|| Refusal::filter("PRICE_FILTER"))
+    let fits = price >= rules.min_price && price <= rules.max_price && steps(price, rules.tick_size);
+    fits.then_some(()).ok_or_else(|| Refusal::filter("PRICE_FILTER"))
 }
 
 /// LOT_SIZE.
 pub(crate) fn quantity(rules: &SymbolConfig, quantity: Decimal) -> Result<(), Refusal> {
-    let fits = quantity >= rules.min_quantity
-        && quantity <= rules.max_quantity
-        && steps(quantity, rules.step_size);
-    fits.then_some(())
-        .ok_or_else(|| Refusal::filter("LOT_SIZE"))
+    let fits = quantity >= rules.min_quantity && quantity <= rules.max_quantity && steps(quantity, rules.step_size);
+    fits.then_some(()).ok_or_else(|| Refusal::filter("LOT_SIZE"))
 }
 
 /// MARKET_LOT_SIZE; its minimum and step are off, as at the venue.
 pub(crate) fn market_quantity(rules: &SymbolConfig, quantity: Decimal) -> Result<(), Refusal> {
-    (quantity <= rules.market_max_quantity)
-        .then_some(())
-        .ok_or_else(|| Refusal::filter("MARKET_LOT_SIZE"))
+    (quantity <= rules.market_max_quantity).then_some(()).ok_or_else(|| Refusal::filter("MARKET_LOT_SIZE"))
 }
 
 /// NOTIONAL.

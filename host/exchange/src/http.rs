@@ -71,19 +71,14 @@ impl Exchange {
         };
         let mut account = None;
         let result = if call.signed() {
-            self.authenticate(now, &credentials, &params)
-                .and_then(|found| {
-                    account = Some(found);
-                    self.call(now, call, &params, Some(found))
-                })
+            self.authenticate(now, &credentials, &params).and_then(|found| {
+                account = Some(found);
+                self.call(now, call, &params, Some(found))
+            })
         } else {
             self.call(now, call, &params, None)
         };
-        let cost = if result.is_ok() && call.refunded() {
-            0
-        } else {
-            weight
-        };
+        let cost = if result.is_ok() && call.refunded() { 0 } else { weight };
         let orders = account.filter(|_| call == Call::Place && result.is_ok());
         self.finish(now, cost, orders, result)
     }
@@ -96,34 +91,20 @@ impl Exchange {
         result: Result<String, Refusal>,
     ) -> HttpResponse {
         let used = self.limits.add_weight(now, weight).to_string();
-        let mut headers = vec![
-            ("X-MBX-USED-WEIGHT", used.clone()),
-            ("X-MBX-USED-WEIGHT-1M", used),
-        ];
+        let mut headers = vec![("X-MBX-USED-WEIGHT", used.clone()), ("X-MBX-USED-WEIGHT-1M", used)];
         if let Some(account) = orders_of {
             let (short, day) = self.limits.order_counts(now, account);
             headers.push(("X-MBX-ORDER-COUNT-10S", short.to_string()));
             headers.push(("X-MBX-ORDER-COUNT-1D", day.to_string()));
         }
         match result {
-            Ok(body) => HttpResponse {
-                status: 200,
-                headers,
-                body,
-            },
+            Ok(body) => HttpResponse { status: 200, headers, body },
             Err(refusal) => {
                 if let Some(seconds) = refusal.retry_after {
                     headers.push(("Retry-After", seconds.to_string()));
                 }
-                let body = rest::write(&ErrorBody {
-                    code: refusal.code,
-                    msg: refusal.msg,
-                });
-                HttpResponse {
-                    status: refusal.status,
-                    headers,
-                    body,
-                }
+                let body = rest::write(&ErrorBody { code: refusal.code, msg: refusal.msg });
+                HttpResponse { status: refusal.status, headers, body }
             }
         }
     }
@@ -138,9 +119,7 @@ impl Exchange {
     ) -> Result<String, Refusal> {
         match (call, account) {
             (Call::Ping, _) => Ok("{}".to_owned()),
-            (Call::Time, _) => Ok(rest::write(&rest::ServerTime {
-                server_time: now.as_millis(),
-            })),
+            (Call::Time, _) => Ok(rest::write(&rest::ServerTime { server_time: now.as_millis() })),
             (Call::ExchangeInfo, _) => self.exchange_info(now, params),
             (Call::Depth, _) => self.depth(params),
             (Call::Klines, _) => self.klines(now, params),

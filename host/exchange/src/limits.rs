@@ -20,11 +20,7 @@ struct Window {
 
 impl Window {
     const fn new(length_ms: u64) -> Self {
-        Window {
-            length_ms,
-            number: 0,
-            used: 0,
-        }
+        Window { length_ms, number: 0, used: 0 }
     }
 
     fn at(&mut self, now: Timestamp) -> &mut u64 {
@@ -38,11 +34,7 @@ impl Window {
 
     /// Seconds until the window ends, at least one.
     fn ends_in(&self, now: Timestamp) -> u64 {
-        (self
-            .length_ms
-            .saturating_sub(now.as_millis() % self.length_ms))
-        .div_ceil(1_000)
-        .max(1)
+        (self.length_ms.saturating_sub(now.as_millis() % self.length_ms)).div_ceil(1_000).max(1)
     }
 }
 
@@ -72,10 +64,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn new(config: LimitConfig, accounts: usize) -> Self {
-        let orders = Orders {
-            short: Window::new(TEN_SECONDS_MS),
-            day: Window::new(DAY_MS),
-        };
+        let orders = Orders { short: Window::new(TEN_SECONDS_MS), day: Window::new(DAY_MS) };
         Limits {
             config,
             weight: Window::new(MINUTE_MS),
@@ -94,19 +83,11 @@ impl Limits {
         *raw = raw.saturating_add(1);
         if *raw > self.config.raw_per_five_minutes {
             let retry_after = self.raw.ends_in(now);
-            return Err(Exceeded {
-                limit: self.config.raw_per_five_minutes,
-                interval: "5 MINUTE",
-                retry_after,
-            });
+            return Err(Exceeded { limit: self.config.raw_per_five_minutes, interval: "5 MINUTE", retry_after });
         }
         if self.weight.at(now).saturating_add(weight) > self.config.weight_per_minute {
             let retry_after = self.weight.ends_in(now);
-            return Err(Exceeded {
-                limit: self.config.weight_per_minute,
-                interval: "1 MINUTE",
-                retry_after,
-            });
+            return Err(Exceeded { limit: self.config.weight_per_minute, interval: "1 MINUTE", retry_after });
         }
         Ok(())
     }
@@ -126,19 +107,11 @@ impl Limits {
         };
         if *orders.day.at(now) >= config.orders_per_day {
             let retry_after = orders.day.ends_in(now);
-            return Err(Exceeded {
-                limit: config.orders_per_day,
-                interval: "1 DAY",
-                retry_after,
-            });
+            return Err(Exceeded { limit: config.orders_per_day, interval: "1 DAY", retry_after });
         }
         if *orders.short.at(now) >= config.orders_per_ten_seconds {
             let retry_after = orders.short.ends_in(now);
-            return Err(Exceeded {
-                limit: config.orders_per_ten_seconds,
-                interval: "10 SECOND",
-                retry_after,
-            });
+            return Err(Exceeded { limit: config.orders_per_ten_seconds, interval: "10 SECOND", retry_after });
         }
         Ok(())
     }
@@ -165,9 +138,7 @@ impl Limits {
 
     /// Unfilled orders in ten seconds and in the day.
     pub(crate) fn order_counts(&mut self, now: Timestamp, account: usize) -> (u64, u64) {
-        self.orders.get_mut(account).map_or((0, 0), |orders| {
-            (*orders.short.at(now), *orders.day.at(now))
-        })
+        self.orders.get_mut(account).map_or((0, 0), |orders| (*orders.short.at(now), *orders.day.at(now)))
     }
 }
 
@@ -178,36 +149,18 @@ mod tests {
 
     #[test]
     fn windows_are_aligned_to_the_clock_and_tell_when_they_end() {
-        let mut limits = Limits::new(
-            LimitConfig {
-                weight_per_minute: 10,
-                ..LimitConfig::default()
-            },
-            1,
-        );
+        let mut limits = Limits::new(LimitConfig { weight_per_minute: 10, ..LimitConfig::default() }, 1);
         let late = Timestamp::from_millis(MINUTE_MS * 7 - 1_500);
         assert_eq!(limits.request(late, 10), Ok(()));
         assert_eq!(limits.add_weight(late, 10), 10);
         let exceeded = limits.request(late, 1).unwrap_err();
-        assert_eq!(
-            (exceeded.limit, exceeded.interval, exceeded.retry_after),
-            (10, "1 MINUTE", 2)
-        );
-        assert_eq!(
-            limits.request(Timestamp::from_millis(MINUTE_MS * 7), 1),
-            Ok(())
-        );
+        assert_eq!((exceeded.limit, exceeded.interval, exceeded.retry_after), (10, "1 MINUTE", 2));
+        assert_eq!(limits.request(Timestamp::from_millis(MINUTE_MS * 7), 1), Ok(()));
     }
 
     #[test]
     fn fills_give_back_and_the_floor_is_zero() {
-        let mut limits = Limits::new(
-            LimitConfig {
-                orders_per_ten_seconds: 2,
-                ..LimitConfig::default()
-            },
-            1,
-        );
+        let mut limits = Limits::new(LimitConfig { orders_per_ten_seconds: 2, ..LimitConfig::default() }, 1);
         let now = Timestamp::from_millis(5_000);
         limits.ordered(now, 0);
         limits.ordered(now, 0);

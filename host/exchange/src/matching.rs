@@ -81,10 +81,7 @@ pub(crate) fn plan(book: &Book, taker: Taker, is_self: impl Fn(u64) -> bool) -> 
             Amount::Base(quantity) => quantity.saturating_sub(plan.filled),
             Amount::Quote { notional, step } => {
                 let left = notional.saturating_sub(plan.notional);
-                let steps = left
-                    .checked_div(offer.price)
-                    .and_then(|base| base.checked_div(step))
-                    .unwrap_or_default();
+                let steps = left.checked_div(offer.price).and_then(|base| base.checked_div(step)).unwrap_or_default();
                 steps.trunc().saturating_mul(step)
             }
         };
@@ -96,36 +93,19 @@ pub(crate) fn plan(book: &Book, taker: Taker, is_self: impl Fn(u64) -> bool) -> 
             && taker.self_trade != SelfTrade::None
             && is_self(order)
         {
-            if matches!(
-                taker.self_trade,
-                SelfTrade::ExpireMaker | SelfTrade::ExpireBoth
-            ) {
-                plan.steps.push(Step::ExpireMaker {
-                    order,
-                    price: offer.price,
-                    quantity,
-                });
+            if matches!(taker.self_trade, SelfTrade::ExpireMaker | SelfTrade::ExpireBoth) {
+                plan.steps.push(Step::ExpireMaker { order, price: offer.price, quantity });
             }
             if taker.self_trade == SelfTrade::ExpireMaker {
                 continue;
             }
-            plan.steps.push(Step::ExpireTaker {
-                order,
-                price: offer.price,
-                quantity,
-            });
+            plan.steps.push(Step::ExpireTaker { order, price: offer.price, quantity });
             plan.prevented = true;
             break;
         }
         plan.filled = plan.filled.saturating_add(quantity);
-        plan.notional = plan
-            .notional
-            .saturating_add(offer.price.saturating_mul(quantity));
-        plan.steps.push(Step::Trade {
-            price: offer.price,
-            quantity,
-            maker: offer.maker,
-        });
+        plan.notional = plan.notional.saturating_add(offer.price.saturating_mul(quantity));
+        plan.steps.push(Step::Trade { price: offer.price, quantity, maker: offer.maker });
     }
     plan
 }

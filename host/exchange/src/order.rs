@@ -32,12 +32,8 @@ pub(crate) enum SelfTrade {
 
 impl SelfTrade {
     /// What `exchangeInfo` says: the default first.
-    pub(crate) const ALLOWED: [SelfTrade; 4] = [
-        SelfTrade::ExpireMaker,
-        SelfTrade::ExpireTaker,
-        SelfTrade::ExpireBoth,
-        SelfTrade::None,
-    ];
+    pub(crate) const ALLOWED: [SelfTrade; 4] =
+        [SelfTrade::ExpireMaker, SelfTrade::ExpireTaker, SelfTrade::ExpireBoth, SelfTrade::None];
 
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -110,10 +106,7 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn remaining(&self) -> Decimal {
-        self.quantity
-            .saturating_sub(self.executed)
-            .saturating_sub(self.prevented)
-            .max(Decimal::ZERO)
+        self.quantity.saturating_sub(self.executed).saturating_sub(self.prevented).max(Decimal::ZERO)
     }
 }
 

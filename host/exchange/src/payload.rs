@@ -5,8 +5,8 @@ use ringfence_model::{Balance, Decimal, Timestamp};
 use ringfence_wire::enums::{side_text, time_in_force_text};
 use ringfence_wire::number;
 use ringfence_wire::rest::{
-    self, AccountBalance, AccountInfo, CancelResponse, FillInfo, Filter, MyTrade, OrderAck,
-    OrderFull, OrderInfo, RateLimit, SymbolInfo,
+    self, AccountBalance, AccountInfo, CancelResponse, FillInfo, Filter, MyTrade, OrderAck, OrderFull, OrderInfo,
+    RateLimit, SymbolInfo,
 };
 use ringfence_wire::user::{AccountPositionPayload, BalancePayload, ExecutionReportPayload};
 use serde::Serialize;
@@ -20,20 +20,10 @@ use crate::order::{Order, OrderType, OwnTrade, SelfTrade};
 pub(crate) enum Happened<'a> {
     New,
     Trade(&'a OwnTrade),
-    Canceled {
-        cancel_id: &'a str,
-    },
+    Canceled { cancel_id: &'a str },
     Expired,
-    Replaced {
-        old_id: &'a str,
-    },
-    Prevented {
-        other: u64,
-        price: Decimal,
-        quantity: Decimal,
-        prevented_match: u64,
-        maker: bool,
-    },
+    Replaced { old_id: &'a str },
+    Prevented { other: u64, price: Decimal, quantity: Decimal, prevented_match: u64, maker: bool },
 }
 
 /// Self-trade prevention's own fields.
@@ -67,22 +57,14 @@ struct WithExpiry {
 }
 
 /// `executionReport`.
-pub(crate) fn report(
-    order: &Order,
-    symbol: &str,
-    happened: &Happened<'_>,
-    now: Timestamp,
-    execution: u64,
-) -> String {
+pub(crate) fn report(order: &Order, symbol: &str, happened: &Happened<'_>, now: Timestamp, execution: u64) -> String {
     let zero = Decimal::ZERO;
     let trade = match happened {
         Happened::Trade(trade) => Some(*trade),
         _ => None,
     };
     let (client_order_id, original) = match happened {
-        Happened::Canceled { cancel_id } => {
-            ((*cancel_id).to_owned(), order.client_order_id.clone())
-        }
+        Happened::Canceled { cancel_id } => ((*cancel_id).to_owned(), order.client_order_id.clone()),
         Happened::Replaced { old_id } => (order.client_order_id.clone(), (*old_id).to_owned()),
         _ => (order.client_order_id.clone(), String::new()),
     };
@@ -118,9 +100,7 @@ pub(crate) fn report(
         commission: trade.map_or(zero, |trade| trade.commission),
         commission_asset: trade.map(|trade| trade.commission_asset.clone()),
         transaction_time: now.as_millis(),
-        trade_id: trade
-            .and_then(|trade| i64::try_from(trade.id).ok())
-            .unwrap_or(-1),
+        trade_id: trade.and_then(|trade| i64::try_from(trade.id).ok()).unwrap_or(-1),
         execution_id: execution,
         on_book: order.on_book && order.status.is_open(),
         maker: trade.is_some_and(|trade| trade.maker),
@@ -133,13 +113,7 @@ pub(crate) fn report(
         self_trade_prevention: order.self_trade.word().to_owned(),
     };
     match *happened {
-        Happened::Prevented {
-            other,
-            price,
-            quantity,
-            prevented_match,
-            maker,
-        } => rest::write(&Prevention {
+        Happened::Prevented { other, price, quantity, prevented_match, maker } => rest::write(&Prevention {
             report: payload,
             v: prevented_match,
             A: order.prevented,
@@ -152,10 +126,7 @@ pub(crate) fn report(
             pY: price.saturating_mul(quantity),
         }),
         Happened::Expired => match order.expiry_reason {
-            Some(reason) => rest::write(&WithExpiry {
-                report: payload,
-                eR: reason,
-            }),
+            Some(reason) => rest::write(&WithExpiry { report: payload, eR: reason }),
             None => rest::write(&payload),
         },
         _ => rest::write(&payload),
@@ -170,11 +141,7 @@ pub(crate) fn position(balances: Vec<Balance>, now: Timestamp) -> String {
         last_update: now.as_millis(),
         balances: balances
             .into_iter()
-            .map(|balance| BalancePayload {
-                asset: balance.asset,
-                free: balance.free,
-                locked: balance.locked,
-            })
+            .map(|balance| BalancePayload { asset: balance.asset, free: balance.free, locked: balance.locked })
             .collect(),
     })
 }
@@ -197,12 +164,7 @@ struct FullWithExpiry {
 }
 
 /// Answer to a new order.
-pub(crate) fn placed(
-    order: &Order,
-    symbol: &str,
-    trades: &[&OwnTrade],
-    kind: ResponseType,
-) -> String {
+pub(crate) fn placed(order: &Order, symbol: &str, trades: &[&OwnTrade], kind: ResponseType) -> String {
     if kind == ResponseType::Ack {
         return rest::write(&OrderAck {
             symbol: symbol.to_owned(),
@@ -212,11 +174,7 @@ pub(crate) fn placed(
             transact_time: order.updated.as_millis(),
         });
     }
-    let fills = if kind == ResponseType::Full {
-        trades
-    } else {
-        &[]
-    };
+    let fills = if kind == ResponseType::Full { trades } else { &[] };
     rest::write(&FullWithExpiry {
         expiry_reason: order.expiry_reason,
         full: OrderFull {
@@ -382,8 +340,7 @@ pub(crate) fn my_trade(trade: &OwnTrade, symbol: &str) -> MyTrade {
 /// `GET /api/v3/account`.
 pub(crate) fn account(account: &Account, commission: Decimal, omit_zero: bool) -> String {
     let basis_points = commission.saturating_mul(Decimal::new(10_000, 0)).trunc();
-    let basis_points =
-        u32::try_from(basis_points.mantissa() / 10i128.pow(basis_points.scale())).unwrap_or(0);
+    let basis_points = u32::try_from(basis_points.mantissa() / 10i128.pow(basis_points.scale())).unwrap_or(0);
     rest::write(&AccountInfo {
         maker_commission: basis_points,
         taker_commission: basis_points,
@@ -394,21 +351,13 @@ pub(crate) fn account(account: &Account, commission: Decimal, omit_zero: bool) -
             .balances()
             .into_iter()
             .filter(|balance| !omit_zero || !balance.free.is_zero() || !balance.locked.is_zero())
-            .map(|balance| AccountBalance {
-                asset: balance.asset,
-                free: balance.free,
-                locked: balance.locked,
-            })
+            .map(|balance| AccountBalance { asset: balance.asset, free: balance.free, locked: balance.locked })
             .collect(),
     })
 }
 
 /// The limits of `exchangeInfo`; `counts` are weight, and orders in ten seconds and a day.
-pub(crate) fn rate_limits(
-    limits: &LimitConfig,
-    weight: Option<u64>,
-    orders: Option<(u64, u64)>,
-) -> Vec<RateLimit> {
+pub(crate) fn rate_limits(limits: &LimitConfig, weight: Option<u64>, orders: Option<(u64, u64)>) -> Vec<RateLimit> {
     let row = |kind: &str, interval: &str, interval_num, limit, count| RateLimit {
         rate_limit_type: kind.to_owned(),
         interval: interval.to_owned(),
@@ -417,34 +366,10 @@ pub(crate) fn rate_limits(
         count,
     };
     vec![
-        row(
-            "REQUEST_WEIGHT",
-            "MINUTE",
-            1,
-            limits.weight_per_minute,
-            weight,
-        ),
-        row(
-            "ORDERS",
-            "SECOND",
-            10,
-            limits.orders_per_ten_seconds,
-            orders.map(|counts| counts.0),
-        ),
-        row(
-            "ORDERS",
-            "DAY",
-            1,
-            limits.orders_per_day,
-            orders.map(|counts| counts.1),
-        ),
-        row(
-            "RAW_REQUESTS",
-            "MINUTE",
-            5,
-            limits.raw_per_five_minutes,
-            None,
-        ),
+        row("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute, weight),
+        row("ORDERS", "SECOND", 10, limits.orders_per_ten_seconds, orders.map(|counts| counts.0)),
+        row("ORDERS", "DAY", 1, limits.orders_per_day, orders.map(|counts| counts.1)),
+        row("RAW_REQUESTS", "MINUTE", 5, limits.raw_per_five_minutes, None),
     ]
 }
 
@@ -494,11 +419,7 @@ fn symbol_info(rules: &SymbolConfig) -> SymbolMore {
                 .map(|kind| kind.word().to_owned())
                 .collect(),
             filters: vec![
-                Filter::Price {
-                    min_price: rules.min_price,
-                    max_price: rules.max_price,
-                    tick_size: rules.tick_size,
-                },
+                Filter::Price { min_price: rules.min_price, max_price: rules.max_price, tick_size: rules.tick_size },
                 Filter::LotSize {
                     min_qty: rules.min_quantity,
                     max_qty: rules.max_quantity,
@@ -516,9 +437,7 @@ fn symbol_info(rules: &SymbolConfig) -> SymbolMore {
                     apply_max_to_market: false,
                     avg_price_mins: 0,
                 },
-                Filter::MaxNumOrders {
-                    max_num_orders: rules.max_open_orders,
-                },
+                Filter::MaxNumOrders { max_num_orders: rules.max_open_orders },
             ],
             permission_sets: vec![vec!["SPOT".to_owned()]],
             amend_allowed: true,
@@ -538,10 +457,7 @@ fn symbol_info(rules: &SymbolConfig) -> SymbolMore {
         is_margin_trading_allowed: false,
         permissions: [],
         default_self_trade_prevention_mode: SelfTrade::ALLOWED[0].word(),
-        allowed_self_trade_prevention_modes: SelfTrade::ALLOWED
-            .iter()
-            .map(|mode| mode.word())
-            .collect(),
+        allowed_self_trade_prevention_modes: SelfTrade::ALLOWED.iter().map(|mode| mode.word()).collect(),
     }
 }
 

@@ -50,9 +50,7 @@ pub enum RecordingError {
         source: std::io::Error,
     },
     /// One line is broken; the next one can be read.
-    #[error(
-        "line {number} of the recording is broken: {what}; expected `<nanoseconds> <JSON>`, found `{excerpt}`"
-    )]
+    #[error("line {number} of the recording is broken: {what}; expected `<nanoseconds> <JSON>`, found `{excerpt}`")]
     Line {
         /// From one.
         number: u64,
@@ -62,9 +60,7 @@ pub enum RecordingError {
         excerpt: String,
     },
     /// No stream name was found.
-    #[error(
-        "recording {path} names no symbol within its first lines; is it a recording of market streams?"
-    )]
+    #[error("recording {path} names no symbol within its first lines; is it a recording of market streams?")]
     NoSymbol {
         /// The file.
         path: PathBuf,
@@ -80,10 +76,7 @@ pub struct Recording {
 
 impl std::fmt::Debug for Recording {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Recording")
-            .field("number", &self.number)
-            .field("ended", &self.ended)
-            .finish_non_exhaustive()
+        f.debug_struct("Recording").field("number", &self.number).field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 
@@ -93,10 +86,7 @@ impl Recording {
     /// # Errors
     /// The file can't be read.
     pub fn open(path: &Path) -> Result<Self, RecordingError> {
-        let open = |source| RecordingError::Open {
-            path: path.to_owned(),
-            source,
-        };
+        let open = |source| RecordingError::Open { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(open)?;
         let mut magic = [0u8; 2];
         let is_gzip = match file.read(&mut magic) {
@@ -105,18 +95,11 @@ impl Recording {
         };
         file.seek(SeekFrom::Start(0)).map_err(open)?;
         let reader: Box<dyn BufRead + Send> = if is_gzip {
-            Box::new(BufReader::with_capacity(
-                1 << 16,
-                MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)),
-            ))
+            Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file))))
         } else {
             Box::new(BufReader::with_capacity(1 << 16, file))
         };
-        Ok(Recording {
-            reader,
-            number: 0,
-            ended: false,
-        })
+        Ok(Recording { reader, number: 0, ended: false })
     }
 
     fn broken(&self, bytes: &[u8], what: &'static str) -> RecordingError {
@@ -129,10 +112,7 @@ impl Recording {
 
     fn line(&self, bytes: &[u8]) -> Result<Line, RecordingError> {
         let broken = |what| self.broken(bytes, what);
-        let space = bytes
-            .iter()
-            .position(|byte| *byte == b' ')
-            .ok_or_else(|| broken("no blank after the time"))?;
+        let space = bytes.iter().position(|byte| *byte == b' ').ok_or_else(|| broken("no blank after the time"))?;
         let (time, rest) = bytes.split_at(space);
         let raw = rest.get(1..).unwrap_or_default();
         let nanos: u64 = std::str::from_utf8(time)
@@ -142,11 +122,7 @@ impl Recording {
         if !raw.starts_with(b"{") || serde_json::from_slice::<&RawValue>(raw).is_err() {
             return Err(broken("the message is no JSON object"));
         }
-        Ok(Line {
-            number: self.number,
-            received: Timestamp(nanos / 1_000),
-            raw: raw.to_vec(),
-        })
+        Ok(Line { number: self.number, received: Timestamp(nanos / 1_000), raw: raw.to_vec() })
     }
 }
 
@@ -156,11 +132,8 @@ impl Iterator for Recording {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
             let mut bytes = Vec::new();
-            let read = (&mut self.reader)
-                .take(LONGEST_LINE)
-                .read_until(b'\n', &mut bytes);
-            let too_long =
-                bytes.last() != Some(&b'\n') && u64::try_from(bytes.len()) == Ok(LONGEST_LINE);
+            let read = (&mut self.reader).take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+            let too_long = bytes.last() != Some(&b'\n') && u64::try_from(bytes.len()) == Ok(LONGEST_LINE);
             let read = match read {
                 Ok(_) if too_long => self.reader.skip_until(b'\n'),
                 read => read,
@@ -173,19 +146,13 @@ impl Iterator for Recording {
                 Ok(_) => self.number = self.number.saturating_add(1),
                 Err(source) => {
                     self.ended = true;
-                    return Some(Err(RecordingError::Cut {
-                        after: self.number,
-                        source,
-                    }));
+                    return Some(Err(RecordingError::Cut { after: self.number, source }));
                 }
             }
             if too_long {
                 return Some(Err(self.broken(&bytes, "it is longer than any message")));
             }
-            while bytes
-                .last()
-                .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
-            {
+            while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
                 bytes.pop();
             }
             if !bytes.is_empty() {
@@ -217,9 +184,7 @@ pub(crate) fn stream_of(raw: &[u8]) -> Option<&str> {
     struct Named<'a> {
         stream: &'a str,
     }
-    serde_json::from_slice::<Named<'_>>(raw)
-        .ok()
-        .map(|named| named.stream)
+    serde_json::from_slice::<Named<'_>>(raw).ok().map(|named| named.stream)
 }
 
 /// The payload of a combined message.
@@ -229,9 +194,7 @@ pub(crate) fn data_of(raw: &[u8]) -> Option<&str> {
         #[serde(borrow)]
         data: &'a RawValue,
     }
-    serde_json::from_slice::<Wrapped<'_>>(raw)
-        .ok()
-        .map(|wrapped| wrapped.data.get())
+    serde_json::from_slice::<Wrapped<'_>>(raw).ok().map(|wrapped| wrapped.data.get())
 }
 
 /// The symbol of a recording (`BTCUSDT`), from the stream names of its first messages.
@@ -246,23 +209,14 @@ pub fn symbol_of(path: &Path) -> Result<String, RecordingError> {
         let named = head.stream.and_then(|name| {
             stream::parse_stream_name(name)
                 .map(|(symbol, _)| symbol)
-                .or_else(|| {
-                    name.split_once('@')
-                        .map(|(symbol, _)| symbol.to_uppercase())
-                })
+                .or_else(|| name.split_once('@').map(|(symbol, _)| symbol.to_uppercase()))
         });
-        let own = head
-            .data
-            .and_then(|data| data.s)
-            .or(head.s)
-            .map(str::to_owned);
+        let own = head.data.and_then(|data| data.s).or(head.s).map(str::to_owned);
         if let Some(symbol) = named.or(own).filter(|symbol| !symbol.is_empty()) {
             return Ok(symbol);
         }
     }
-    Err(RecordingError::NoSymbol {
-        path: path.to_owned(),
-    })
+    Err(RecordingError::NoSymbol { path: path.to_owned() })
 }
 
 /// When the first message of a recording was received.
@@ -277,9 +231,7 @@ pub fn first_time(path: &Path) -> Result<Timestamp, RecordingError> {
             Err(cut) => return Err(cut),
         }
     }
-    Err(RecordingError::NoSymbol {
-        path: path.to_owned(),
-    })
+    Err(RecordingError::NoSymbol { path: path.to_owned() })
 }
 
 #[cfg(test)]

@@ -8,10 +8,7 @@ use tempfile::NamedTempFile;
 use super::*;
 
 fn fixture() -> PathBuf {
-    PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/fixtures/recordings/spot_btcusdt_cut.gz"
-    ))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/recordings/spot_btcusdt_cut.gz"))
 }
 
 fn file(bytes: &[u8]) -> NamedTempFile {
@@ -55,23 +52,14 @@ const MIXED: &str = concat!(
 #[test]
 fn broken_lines_are_named_and_reading_goes_on() {
     for bytes in [MIXED.as_bytes().to_vec(), gzip(MIXED.as_bytes())] {
-        assert_eq!(
-            numbers(file(&bytes).path()),
-            (vec![1, 8], vec![2, 3, 5, 6, 7, 9])
-        );
+        assert_eq!(numbers(file(&bytes).path()), (vec![1, 8], vec![2, 3, 5, 6, 7, 9]));
     }
     let path = file(MIXED.as_bytes());
     let lines: Vec<_> = Recording::open(path.path()).unwrap().collect();
     let last = lines[6].as_ref().unwrap();
-    assert_eq!(
-        (last.received, last.raw.as_slice()),
-        (Timestamp(5), br#"{"b": 2}"#.as_slice())
-    );
+    assert_eq!((last.received, last.raw.as_slice()), (Timestamp(5), br#"{"b": 2}"#.as_slice()));
     let text = lines[1].as_ref().unwrap_err().to_string();
-    assert!(
-        text.contains("line 2") && text.contains("no time at all"),
-        "{text}"
-    );
+    assert!(text.contains("line 2") && text.contains("no time at all"), "{text}");
 }
 
 #[test]
@@ -98,10 +86,7 @@ fn a_cut_gzip_gives_all_lines_before_the_cut_and_then_ends() {
         }
     };
     assert!(good > 1_000);
-    assert!(
-        matches!(cut, RecordingError::Cut { after, .. } if after == good),
-        "{cut}"
-    );
+    assert!(matches!(cut, RecordingError::Cut { after, .. } if after == good), "{cut}");
     assert!(reading.next().is_none());
 }
 
@@ -115,17 +100,11 @@ fn gzip_members_may_follow_each_other() {
 #[test]
 fn the_fixture_is_whole_and_names_its_symbol_and_time() {
     assert_eq!(symbol_of(&fixture()).unwrap(), "BTCUSDT");
-    assert_eq!(
-        first_time(&fixture()).unwrap(),
-        Timestamp(1_723_161_253_937_085)
-    );
+    assert_eq!(first_time(&fixture()).unwrap(), Timestamp(1_723_161_253_937_085));
     let (good, broken) = numbers(&fixture());
     assert_eq!((good.len(), broken.len()), (3_000, 0));
     let lines: Vec<_> = Recording::open(&fixture()).unwrap().flatten().collect();
-    let bare: Vec<_> = lines
-        .iter()
-        .filter(|line| stream_of(&line.raw).is_none())
-        .collect();
+    let bare: Vec<_> = lines.iter().filter(|line| stream_of(&line.raw).is_none()).collect();
     assert_eq!(bare.len(), 1, "the snapshot stands without an envelope");
     assert!(data_of(&bare[0].raw).is_none());
     for line in lines.iter().filter(|line| line.number != bare[0].number) {
@@ -136,21 +115,13 @@ fn the_fixture_is_whole_and_names_its_symbol_and_time() {
 
 #[test]
 fn what_is_no_recording_is_refused_with_its_path() {
-    let open = Recording::open(Path::new("/nowhere/at/all.gz"))
-        .unwrap_err()
-        .to_string();
+    let open = Recording::open(Path::new("/nowhere/at/all.gz")).unwrap_err().to_string();
     assert!(open.contains("/nowhere/at/all.gz"), "{open}");
     let path = file(b"1000 {\"result\":null,\"id\":1}\n2000 {\"e\":\"x\"}\n");
-    assert!(matches!(
-        symbol_of(path.path()),
-        Err(RecordingError::NoSymbol { .. })
-    ));
+    assert!(matches!(symbol_of(path.path()), Err(RecordingError::NoSymbol { .. })));
     assert_eq!(first_time(path.path()).unwrap(), Timestamp(1));
     let empty = file(b"");
-    assert!(matches!(
-        first_time(empty.path()),
-        Err(RecordingError::NoSymbol { .. })
-    ));
+    assert!(matches!(first_time(empty.path()), Err(RecordingError::NoSymbol { .. })));
     assert_eq!(numbers(empty.path()), (vec![], vec![]));
     let raw = file(b"1 {\"e\":\"trade\",\"s\":\"ETHUSDT\"}\n");
     assert_eq!(symbol_of(raw.path()).unwrap(), "ETHUSDT");

@@ -98,11 +98,7 @@ impl ServerHandle {
 ///
 /// # Errors
 /// The address can't be listened on, or the recording can't be opened.
-pub async fn start(
-    mut exchange: Exchange,
-    market: Market,
-    listen: SocketAddr,
-) -> Result<ServerHandle, ExchangeError> {
+pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -> Result<ServerHandle, ExchangeError> {
     let recording = match &market {
         Market::Generator => None,
         Market::Replay { path, speed } => {
@@ -113,18 +109,11 @@ pub async fn start(
             Some((Recording::open(path)?, *speed))
         }
     };
-    let failed = |source| ExchangeError::Listen {
-        address: listen,
-        source,
-    };
+    let failed = |source| ExchangeError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let start = exchange.start();
-    let clock = if recording.is_some() {
-        Clock::played(start)
-    } else {
-        Clock::running(start)
-    };
+    let clock = if recording.is_some() { Clock::played(start) } else { Clock::running(start) };
     let instruments = exchange.instruments();
     if recording.is_none() {
         exchange.advance(start);
@@ -132,12 +121,7 @@ pub async fn start(
     let (stop, stopped) = watch::channel(false);
     let shared = Arc::new(Shared::new(State::new(exchange, clock)));
     let market = match recording {
-        Some((recording, speed)) => tokio::spawn(player::play(
-            Arc::clone(&shared),
-            recording,
-            speed,
-            instruments,
-        )),
+        Some((recording, speed)) => tokio::spawn(player::play(Arc::clone(&shared), recording, speed, instruments)),
         None => tokio::spawn(generate(Arc::clone(&shared))),
     };
     let router = routes::router(Arc::clone(&shared), stopped.clone());
@@ -147,10 +131,7 @@ pub async fn start(
             // An error means that the handle was dropped, which also ends the server.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        if let Err(error) = axum::serve(listener, router)
-            .with_graceful_shutdown(until)
-            .await
-        {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
             tracing::error!(%error, "the exchange's server ended");
         }
     });

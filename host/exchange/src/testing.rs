@@ -23,22 +23,14 @@ pub(crate) fn config(seed: u64) -> ExchangeConfig {
         secret: key.to_uppercase(),
         ..AccountConfig::default()
     });
-    ExchangeConfig {
-        seed,
-        accounts: accounts.collect(),
-        ..ExchangeConfig::default()
-    }
+    ExchangeConfig { seed, accounts: accounts.collect(), ..ExchangeConfig::default() }
 }
 
 /// The signature of an account under `payload`.
 pub(crate) fn signature(key: &str, payload: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.to_uppercase().as_bytes()).unwrap();
     mac.update(payload.as_bytes());
-    mac.finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Appends a signature to `query`.
@@ -57,10 +49,7 @@ impl Desk {
     /// Without a market: the books are empty.
     pub(crate) fn quiet(config: ExchangeConfig) -> Self {
         let exchange = Exchange::new(config).unwrap();
-        Desk {
-            now: exchange.start(),
-            exchange,
-        }
+        Desk { now: exchange.start(), exchange }
     }
 
     /// With a generated market that stands at the start.
@@ -83,13 +72,7 @@ impl Desk {
         body: &str,
         key: Option<&str>,
     ) -> HttpResponse {
-        let request = HttpRequest {
-            method,
-            path,
-            query,
-            body,
-            api_key: key,
-        };
+        let request = HttpRequest { method, path, query, body, api_key: key };
         self.exchange.http(self.now, &request)
     }
 
@@ -100,13 +83,7 @@ impl Desk {
     }
 
     /// A signed request of an account.
-    pub(crate) fn signed(
-        &mut self,
-        key: &str,
-        method: &str,
-        path: &str,
-        query: &str,
-    ) -> HttpResponse {
+    pub(crate) fn signed(&mut self, key: &str, method: &str, path: &str, query: &str) -> HttpResponse {
         let blank = if query.is_empty() { "" } else { "&" };
         let query = format!("{query}{blank}timestamp={}", self.now.as_millis());
         self.send(method, path, &sign(key, &query), "", Some(key))
@@ -115,25 +92,13 @@ impl Desk {
     /// A signed request that must succeed.
     pub(crate) fn ask(&mut self, key: &str, method: &str, path: &str, query: &str) -> Value {
         let answer = self.signed(key, method, path, query);
-        assert_eq!(
-            answer.status, 200,
-            "{method} {path}?{query}: {}",
-            answer.body
-        );
+        assert_eq!(answer.status, 200, "{method} {path}?{query}: {}", answer.body);
         serde_json::from_str(&answer.body).unwrap()
     }
 
     /// A limit order of BTCUSDT that must be accepted.
-    pub(crate) fn limit(
-        &mut self,
-        key: &str,
-        side: &str,
-        quantity: &str,
-        price: impl std::fmt::Display,
-    ) -> Value {
-        let query = format!(
-            "symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity={quantity}&price={price}"
-        );
+    pub(crate) fn limit(&mut self, key: &str, side: &str, quantity: &str, price: impl std::fmt::Display) -> Value {
+        let query = format!("symbol=BTCUSDT&side={side}&type=LIMIT&timeInForce=GTC&quantity={quantity}&price={price}");
         self.ask(key, "POST", "/api/v3/order", &query)
     }
 
@@ -145,10 +110,7 @@ impl Desk {
     /// Own events since the last call, for one account.
     pub(crate) fn events(&mut self, key: &str) -> Vec<Value> {
         let events = self.exchange.drain_user().into_iter();
-        events
-            .filter(|event| event.api_key == key)
-            .map(|event| serde_json::from_str(&event.json).unwrap())
-            .collect()
+        events.filter(|event| event.api_key == key).map(|event| serde_json::from_str(&event.json).unwrap()).collect()
     }
 
     pub(crate) fn holding(&self, account: usize, asset: &str) -> Holding {
@@ -177,10 +139,7 @@ impl Desk {
                     .sum();
                 let holding = self.holding(account, asset);
                 assert_eq!(holding.locked, locked, "{asset} of {key}");
-                assert!(
-                    holding.free >= Decimal::ZERO,
-                    "{asset} of {key}: {holding:?}"
-                );
+                assert!(holding.free >= Decimal::ZERO, "{asset} of {key}: {holding:?}");
             }
         }
         for (symbol, market) in exchange.markets.iter().enumerate() {

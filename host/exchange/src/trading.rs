@@ -48,17 +48,12 @@ pub(crate) enum Size {
 
 impl Exchange {
     fn rules(&self, symbol: usize) -> Result<SymbolConfig, Refusal> {
-        self.config
-            .symbols
-            .get(symbol)
-            .cloned()
-            .ok_or_else(|| Refusal::new(-1121, "Invalid symbol."))
+        self.config.symbols.get(symbol).cloned().ok_or_else(|| Refusal::new(-1121, "Invalid symbol."))
     }
 
     /// A client order id that the exchange makes up.
     pub(crate) fn random_id(&mut self) -> String {
-        const LETTERS: &[u8; 62] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         (0..22)
             .map(|_| {
                 let place = usize::try_from(self.ids.next_u32() % 62).unwrap_or(0);
@@ -78,12 +73,7 @@ impl Exchange {
         let reference = if market {
             let book = self.markets.get(placement.symbol);
             book.and_then(|market| {
-                market.last_price.or_else(|| {
-                    market
-                        .book
-                        .best(placement.side.opposite())
-                        .map(|row| row.price)
-                })
+                market.last_price.or_else(|| market.book.best(placement.side.opposite()).map(|row| row.price))
             })
         } else {
             Some(placement.price)
@@ -100,11 +90,7 @@ impl Exchange {
                     // The upper bound does not hold for market orders.
                     filters::notional(
                         &rules,
-                        if market {
-                            notional.map(|n| n.min(rules.max_notional))
-                        } else {
-                            notional
-                        },
+                        if market { notional.map(|n| n.min(rules.max_notional)) } else { notional },
                     )?;
                 }
             }
@@ -131,18 +117,11 @@ impl Exchange {
             limit: (placement.order_type != OrderType::Market).then_some(placement.price),
             amount: match placement.amount {
                 Size::Base(quantity) => Amount::Base(quantity),
-                Size::Quote(notional) => Amount::Quote {
-                    notional,
-                    step: rules.step_size,
-                },
+                Size::Quote(notional) => Amount::Quote { notional, step: rules.step_size },
             },
             self_trade: placement.self_trade,
         };
-        plan(&market.book, taker, |order| {
-            self.orders
-                .get(&order)
-                .is_some_and(|o| o.account == placement.account)
-        })
+        plan(&market.book, taker, |order| self.orders.get(&order).is_some_and(|o| o.account == placement.account))
     }
 
     /// Takes an order in. Filters are checked here; rate limits before.
@@ -167,22 +146,13 @@ impl Exchange {
             Size::Quote(_) => plan.filled,
         };
         if market && matches!(placement.amount, Size::Quote(_)) && quantity < rules.min_quantity {
-            return Err(Refusal::rejected(
-                "Order book liquidity is less than `LOT_SIZE` filter minimum quantity.",
-            ));
+            return Err(Refusal::rejected("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."));
         }
-        let insufficient =
-            || Refusal::rejected("Account has insufficient balance for requested action.");
+        let insufficient = || Refusal::rejected("Account has insufficient balance for requested action.");
         let (asset, needed) = match placement.side {
             Side::Sell => (&rules.base, quantity),
             Side::Buy if market => (&rules.quote, plan.notional),
-            Side::Buy => (
-                &rules.quote,
-                placement
-                    .price
-                    .checked_mul(quantity)
-                    .ok_or_else(insufficient)?,
-            ),
+            Side::Buy => (&rules.quote, placement.price.checked_mul(quantity).ok_or_else(insufficient)?),
         };
         let locked = if market {
             if self.accounts.free(account, asset) < needed {
@@ -190,9 +160,7 @@ impl Exchange {
             }
             Decimal::ZERO
         } else {
-            self.accounts
-                .lock(account, asset, needed)
-                .map_err(|_| insufficient())?;
+            self.accounts.lock(account, asset, needed).map_err(|_| insufficient())?;
             needed
         };
         self.limits.ordered(now, account);
@@ -242,10 +210,8 @@ impl Exchange {
 
     fn crosses(&self, placement: &Placement, plan: &Plan) -> bool {
         // A recorded level that own takers emptied is still displayed.
-        let displayed = self
-            .markets
-            .get(placement.symbol)
-            .and_then(|market| market.book.best(placement.side.opposite()));
+        let displayed =
+            self.markets.get(placement.symbol).and_then(|market| market.book.best(placement.side.opposite()));
         !plan.steps.is_empty()
             || displayed.is_some_and(|row| match placement.side {
                 Side::Buy => row.price <= placement.price,
@@ -258,16 +224,11 @@ impl Exchange {
         let mut public = Vec::new();
         for step in &plan.steps {
             match *step {
-                Step::Trade {
-                    price,
-                    quantity,
-                    maker,
-                } => {
+                Step::Trade { price, quantity, maker } => {
                     if let Some(market) = self.markets.get_mut(placement.symbol) {
                         market.book.consume(maker_side, price, maker, quantity);
                     }
-                    let trade =
-                        self.public_trade(placement.symbol, price, quantity, placement.side, now);
+                    let trade = self.public_trade(placement.symbol, price, quantity, placement.side, now);
                     public.push((price, quantity));
                     let Some(trade) = trade else { continue };
                     self.fill(id, price, quantity, trade, false, now);
@@ -275,21 +236,13 @@ impl Exchange {
                         self.fill(maker, price, quantity, trade, true, now);
                     }
                 }
-                Step::ExpireMaker {
-                    order,
-                    price,
-                    quantity,
-                } => {
+                Step::ExpireMaker { order, price, quantity } => {
                     if let Some(market) = self.markets.get_mut(placement.symbol) {
                         market.book.remove(maker_side, price, order);
                     }
                     self.prevent(order, id, price, quantity, true, now);
                 }
-                Step::ExpireTaker {
-                    order,
-                    price,
-                    quantity,
-                } => self.prevent(id, order, price, quantity, false, now),
+                Step::ExpireTaker { order, price, quantity } => self.prevent(id, order, price, quantity, false, now),
             }
         }
         self.aggregate(placement.symbol, &public, placement.side, now);
@@ -303,21 +256,11 @@ impl Exchange {
         if !order.status.is_open() {
             return;
         }
-        let (symbol, side, price, remaining) =
-            (order.symbol, order.side, order.price, order.remaining());
+        let (symbol, side, price, remaining) = (order.symbol, order.side, order.price, order.remaining());
         match (order.order_type, order.time_in_force) {
-            (OrderType::Market, _) => {
-                self.end(id, Status::Expired, Some("INSUFFICIENT_LIQUIDITY"), now)
-            }
-            (_, TimeInForce::Ioc) => self.end(
-                id,
-                Status::Expired,
-                Some("UNFILLED_IOC_QUANTITY_EXPIRED"),
-                now,
-            ),
-            (_, TimeInForce::Fok) => {
-                self.end(id, Status::Expired, Some("UNFILLED_FOK_ORDER_EXPIRED"), now)
-            }
+            (OrderType::Market, _) => self.end(id, Status::Expired, Some("INSUFFICIENT_LIQUIDITY"), now),
+            (_, TimeInForce::Ioc) => self.end(id, Status::Expired, Some("UNFILLED_IOC_QUANTITY_EXPIRED"), now),
+            (_, TimeInForce::Fok) => self.end(id, Status::Expired, Some("UNFILLED_FOK_ORDER_EXPIRED"), now),
             (_, TimeInForce::Gtc) => {
                 if let Some(market) = self.markets.get_mut(symbol) {
                     market.book.rest(side, price, id, remaining);
@@ -367,11 +310,7 @@ impl Exchange {
         order.executed = order.executed.saturating_add(quantity);
         order.quote_executed = order.quote_executed.saturating_add(notional);
         order.updated = now;
-        order.status = if order.remaining().is_zero() {
-            Status::Filled
-        } else {
-            Status::PartiallyFilled
-        };
+        order.status = if order.remaining().is_zero() { Status::Filled } else { Status::PartiallyFilled };
         let trade = OwnTrade {
             id: trade_id,
             order: id,
@@ -381,11 +320,7 @@ impl Exchange {
             price,
             quantity,
             commission,
-            commission_asset: if order.side == Side::Buy {
-                rules.base.clone()
-            } else {
-                rules.quote.clone()
-            },
+            commission_asset: if order.side == Side::Buy { rules.base.clone() } else { rules.quote.clone() },
             time: now,
             maker,
         };
@@ -402,32 +337,14 @@ impl Exchange {
     }
 
     /// Self-trade prevention ends an order.
-    fn prevent(
-        &mut self,
-        id: u64,
-        other: u64,
-        price: Decimal,
-        quantity: Decimal,
-        maker: bool,
-        now: Timestamp,
-    ) {
+    fn prevent(&mut self, id: u64, other: u64, price: Decimal, quantity: Decimal, maker: bool, now: Timestamp) {
         let prevented_match = self.next_prevented;
         self.next_prevented = prevented_match.saturating_add(1);
         if let Some(order) = self.orders.get_mut(&id) {
             order.prevented = order.prevented.saturating_add(quantity);
         }
         self.release(id, Status::ExpiredInMatch, None, now);
-        self.tell(
-            id,
-            &Happened::Prevented {
-                other,
-                price,
-                quantity,
-                prevented_match,
-                maker,
-            },
-            now,
-        );
+        self.tell(id, &Happened::Prevented { other, price, quantity, prevented_match, maker }, now);
     }
 
     /// Ends an order without telling: funds are free, it is no longer open.
@@ -438,11 +355,7 @@ impl Exchange {
         let Some(rules) = self.config.symbols.get(order.symbol) else {
             return;
         };
-        let asset = if order.side == Side::Buy {
-            &rules.quote
-        } else {
-            &rules.base
-        };
+        let asset = if order.side == Side::Buy { &rules.quote } else { &rules.base };
         self.accounts.unlock(order.account, asset, order.locked);
         order.locked = Decimal::ZERO;
         order.status = status;
@@ -486,17 +399,12 @@ impl Exchange {
         let Some(order) = self.orders.get(&id) else {
             return;
         };
-        let (Some(account), Some(rules)) = (
-            self.accounts.get(order.account),
-            self.config.symbols.get(order.symbol),
-        ) else {
+        let (Some(account), Some(rules)) = (self.accounts.get(order.account), self.config.symbols.get(order.symbol))
+        else {
             return;
         };
         let json = payload::report(order, &rules.symbol, happened, now, execution);
-        self.user.push(UserMessage {
-            api_key: account.api_key.clone(),
-            json,
-        });
+        self.user.push(UserMessage { api_key: account.api_key.clone(), json });
     }
 
     /// Ends an action: one account position for each account that it touched.
@@ -508,10 +416,7 @@ impl Exchange {
                 continue;
             };
             if !changed.is_empty() {
-                self.user.push(UserMessage {
-                    api_key: found.api_key.clone(),
-                    json: payload::position(changed, now),
-                });
+                self.user.push(UserMessage { api_key: found.api_key.clone(), json: payload::position(changed, now) });
             }
         }
     }

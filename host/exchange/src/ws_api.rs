@@ -27,9 +27,7 @@ pub struct WsSession {
 impl WsSession {
     /// Subscriptions to accounts: their number and the account's key.
     pub fn subscriptions(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.subscriptions
-            .iter()
-            .map(|(id, key)| (*id, key.as_str()))
+        self.subscriptions.iter().map(|(id, key)| (*id, key.as_str()))
     }
 }
 
@@ -44,20 +42,11 @@ impl Exchange {
             }
         };
         let params = Params::of_json(&request.params);
-        let method = request
-            .method
-            .strip_prefix("v3/")
-            .unwrap_or(&request.method)
-            .to_owned();
+        let method = request.method.strip_prefix("v3/").unwrap_or(&request.method).to_owned();
         let call = Call::of_ws(&method);
         let weight = call.map_or(SESSION_WEIGHT, |call| call.weight(&params));
         if let Err(exceeded) = self.limits.request(now, weight) {
-            return self.frame(
-                now,
-                request.id,
-                None,
-                Err(Refusal::too_much_weight(exceeded)),
-            );
+            return self.frame(now, request.id, None, Err(Refusal::too_much_weight(exceeded)));
         }
         let mut account = None;
         let result = match call {
@@ -69,17 +58,12 @@ impl Exchange {
             None => self.session_call(now, session, &method, &params),
         };
         let refunded = result.is_ok() && call.is_some_and(Call::refunded);
-        self.limits
-            .add_weight(now, if refunded { 0 } else { weight });
+        self.limits.add_weight(now, if refunded { 0 } else { weight });
         let orders_of = account.filter(|_| call == Some(Call::Place));
         let hidden = request.params.get("returnRateLimits") == Some(&Value::Bool(false));
         let result = result.and_then(|body| {
-            serde_json::from_str(&body).map_err(|_| {
-                Refusal::new(
-                    -1000,
-                    "An unknown error occurred while processing the request.",
-                )
-            })
+            serde_json::from_str(&body)
+                .map_err(|_| Refusal::new(-1000, "An unknown error occurred while processing the request."))
         });
         let frame = self.answer(now, request.id, orders_of, result, hidden);
         rest::write(&frame)
@@ -104,20 +88,9 @@ impl Exchange {
         match method {
             "userDataStream.subscribe.signature" => {
                 let account = self.ws_account(now, params)?;
-                let key = self
-                    .accounts
-                    .get(account)
-                    .map(|found| found.api_key.clone())
-                    .unwrap_or_default();
-                if session
-                    .subscriptions
-                    .values()
-                    .any(|subscribed| *subscribed == key)
-                {
-                    return Err(Refusal::new(
-                        -2035,
-                        "User Data Stream subscription already active.",
-                    ));
+                let key = self.accounts.get(account).map(|found| found.api_key.clone()).unwrap_or_default();
+                if session.subscriptions.values().any(|subscribed| *subscribed == key) {
+                    return Err(Refusal::new(-2035, "User Data Stream subscription already active."));
                 }
                 let subscription_id = session.next;
                 session.next = session.next.saturating_add(1);
@@ -128,10 +101,7 @@ impl Exchange {
                 match params.integer("subscriptionId")? {
                     Some(id) => {
                         if session.subscriptions.remove(&id).is_none() {
-                            return Err(Refusal::new(
-                                -2036,
-                                "User Data Stream subscription not active.",
-                            ));
+                            return Err(Refusal::new(-2036, "User Data Stream subscription not active."));
                         }
                     }
                     None => session.subscriptions.clear(),
@@ -139,11 +109,7 @@ impl Exchange {
                 Ok("{}".to_owned())
             }
             "session.subscriptions" => {
-                let rows: Vec<_> = session
-                    .subscriptions
-                    .keys()
-                    .map(|id| json!({ "subscriptionId": id }))
-                    .collect();
+                let rows: Vec<_> = session.subscriptions.keys().map(|id| json!({ "subscriptionId": id })).collect();
                 Ok(rest::write(&rows))
             }
             "session.status" => Ok(json!({
@@ -160,20 +126,11 @@ impl Exchange {
                 -1020,
                 "This operation is not supported: session.logon needs an Ed25519 key; use userDataStream.subscribe.signature.",
             )),
-            other => Err(Refusal::new(
-                -1020,
-                format!("This operation is not supported: {other}"),
-            )),
+            other => Err(Refusal::new(-1020, format!("This operation is not supported: {other}"))),
         }
     }
 
-    fn frame(
-        &mut self,
-        now: Timestamp,
-        id: Value,
-        orders_of: Option<usize>,
-        result: Result<Value, Refusal>,
-    ) -> String {
+    fn frame(&mut self, now: Timestamp, id: Value, orders_of: Option<usize>, result: Result<Value, Refusal>) -> String {
         let frame = self.answer(now, id, orders_of, result, false);
         rest::write(&frame)
     }
@@ -194,22 +151,9 @@ impl Exchange {
             .collect();
         let (status, result, error) = match result {
             Ok(result) => (200, Some(result), None),
-            Err(refusal) => (
-                refusal.status,
-                None,
-                Some(ErrorBody {
-                    code: refusal.code,
-                    msg: refusal.msg,
-                }),
-            ),
+            Err(refusal) => (refusal.status, None, Some(ErrorBody { code: refusal.code, msg: refusal.msg })),
         };
-        Response {
-            id,
-            status,
-            result,
-            error,
-            rate_limits,
-        }
+        Response { id, status, result, error, rate_limits }
     }
 }
 

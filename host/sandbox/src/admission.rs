@@ -178,8 +178,7 @@ impl Sandbox {
         // wasmtime does not promise never to panic on hostile input while it compiles.
         let compiled = catch_unwind(AssertUnwindSafe(|| Component::from_binary(self.engine(), bytes)));
         let compiled = compiled.map_err(|_| Refusal::Compile("it panicked".to_owned()))?;
-        compiled
-            .map_err(|error| Refusal::Compile(first_line(&format!("{error:#}"))))
+        compiled.map_err(|error| Refusal::Compile(first_line(&format!("{error:#}"))))
     }
 
     fn describe(&self, pre: &StrategyPre<Guarded>) -> Result<Manifest, Refusal> {

@@ -21,12 +21,8 @@ pub(crate) struct Credentials<'a> {
 
 /// Query and body as they were signed: without the signature, nothing between them.
 pub(crate) fn http_payload(query: &str, body: &str) -> String {
-    let without = |text: &str| {
-        text.split('&')
-            .filter(|pair| !pair.starts_with("signature="))
-            .collect::<Vec<_>>()
-            .join("&")
-    };
+    let without =
+        |text: &str| text.split('&').filter(|pair| !pair.starts_with("signature=")).collect::<Vec<_>>().join("&");
     let mut payload = without(query);
     payload.push_str(&without(body));
     payload
@@ -38,10 +34,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     }
     (0..text.len())
         .step_by(2)
-        .map(|at| {
-            text.get(at..at.saturating_add(2))
-                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-        })
+        .map(|at| text.get(at..at.saturating_add(2)).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
         .collect()
 }
 
@@ -69,47 +62,28 @@ impl Exchange {
             .api_key
             .filter(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()))
             .ok_or_else(|| Refusal::new(-2014, "API-key format invalid."))?;
-        let account = self.accounts.by_key(key).ok_or_else(|| {
-            Refusal::new(-2015, "Invalid API-key, IP, or permissions for action.")
-        })?;
-        let timestamp = params
-            .time("timestamp")?
-            .ok_or_else(|| Refusal::missing("timestamp"))?;
-        let window = params
-            .decimal("recvWindow")?
-            .unwrap_or(Decimal::new(5_000, 0));
+        let account = self
+            .accounts
+            .by_key(key)
+            .ok_or_else(|| Refusal::new(-2015, "Invalid API-key, IP, or permissions for action."))?;
+        let timestamp = params.time("timestamp")?.ok_or_else(|| Refusal::missing("timestamp"))?;
+        let window = params.decimal("recvWindow")?.unwrap_or(Decimal::new(5_000, 0));
         if window > Decimal::new(60_000, 0) {
             return Err(Refusal::new(-1131, "recvWindow must be less than 60000"));
         }
-        let signature = credentials
-            .signature
-            .ok_or_else(|| Refusal::missing("signature"))?;
-        let secret = self
-            .accounts
-            .get(account)
-            .map(|found| found.secret.as_str())
-            .unwrap_or_default();
+        let signature = credentials.signature.ok_or_else(|| Refusal::missing("signature"))?;
+        let secret = self.accounts.get(account).map(|found| found.secret.as_str()).unwrap_or_default();
         if !verify(secret, credentials.payload, signature) {
-            return Err(Refusal::new(
-                -1022,
-                "Signature for this request is not valid.",
-            ));
+            return Err(Refusal::new(-1022, "Signature for this request is not valid."));
         }
         if self.strict_time {
             if timestamp.0 >= now.0.saturating_add(AHEAD_US) {
-                return Err(Refusal::new(
-                    -1021,
-                    "Timestamp for this request was 1000ms ahead of the server's time.",
-                ));
+                return Err(Refusal::new(-1021, "Timestamp for this request was 1000ms ahead of the server's time."));
             }
-            let age_ms = Decimal::from(now.since(timestamp).0)
-                .checked_div(Decimal::new(1_000, 0))
-                .unwrap_or(Decimal::MAX);
+            let age_ms =
+                Decimal::from(now.since(timestamp).0).checked_div(Decimal::new(1_000, 0)).unwrap_or(Decimal::MAX);
             if age_ms > window {
-                return Err(Refusal::new(
-                    -1021,
-                    "Timestamp for this request is outside of the recvWindow.",
-                ));
+                return Err(Refusal::new(-1021, "Timestamp for this request is outside of the recvWindow."));
             }
         }
         Ok(account)

@@ -28,8 +28,7 @@ pub(crate) enum Call {
 }
 
 const NO_OCO: Call = Call::Unsupported("OCO orders are not supported for this symbol");
-const NO_REPLACE: Call =
-    Call::Unsupported("Order cancel-replace is not supported for this symbol.");
+const NO_REPLACE: Call = Call::Unsupported("Order cancel-replace is not supported for this symbol.");
 const NO_OPO: Call = Call::Unsupported("OPO orders are not supported for this symbol.");
 
 impl Call {
@@ -81,10 +80,7 @@ impl Call {
             "allOrders" => Call::AllOrders,
             "myTrades" => Call::MyTrades,
             "account.rateLimits.orders" => Call::OrderCount,
-            "orderList.place"
-            | "orderList.place.oco"
-            | "orderList.place.oto"
-            | "orderList.place.otoco" => NO_OCO,
+            "orderList.place" | "orderList.place.oco" | "orderList.place.oto" | "orderList.place.otoco" => NO_OCO,
             "orderList.place.opo" | "orderList.place.opoco" => NO_OPO,
             "order.cancelReplace" => NO_REPLACE,
             _ => return None,
@@ -114,12 +110,7 @@ impl Call {
     pub(crate) fn weight(self, params: &Params) -> u64 {
         let one_symbol = params.get("symbol").is_some();
         match self {
-            Call::Ping
-            | Call::Time
-            | Call::Place
-            | Call::Cancel
-            | Call::CancelAll
-            | Call::Unsupported(_) => 1,
+            Call::Ping | Call::Time | Call::Place | Call::Cancel | Call::CancelAll | Call::Unsupported(_) => 1,
             Call::Test if params.get("computeCommissionRates") == Some("true") => 20,
             Call::Test => 1,
             Call::Klines => 2,

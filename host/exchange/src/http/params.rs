@@ -21,10 +21,7 @@ pub(crate) fn decode(text: &str) -> Option<String> {
         bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let (high, low) = (
-                    char::from(rest.next()?).to_digit(16)?,
-                    char::from(rest.next()?).to_digit(16)?,
-                );
+                let (high, low) = (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
                 u8::try_from(high.checked_mul(16)?.checked_add(low)?).ok()?
             }
             other => other,
@@ -42,24 +39,12 @@ impl Params {
             for pair in text.split('&').filter(|pair| !pair.is_empty()) {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
                 let illegal = || Refusal::new(-1100, "Illegal characters found in a parameter.");
-                let (name, value) = (
-                    decode(name).ok_or_else(illegal)?,
-                    decode(value).ok_or_else(illegal)?,
-                );
-                if found
-                    .get(from..)
-                    .is_some_and(|own| own.iter().any(|(known, _)| *known == name))
-                {
-                    return Err(Refusal::new(
-                        -1101,
-                        "Duplicate values for a parameter detected.",
-                    ));
+                let (name, value) = (decode(name).ok_or_else(illegal)?, decode(value).ok_or_else(illegal)?);
+                if found.get(from..).is_some_and(|own| own.iter().any(|(known, _)| *known == name)) {
+                    return Err(Refusal::new(-1101, "Duplicate values for a parameter detected."));
                 }
                 if found.len() >= MOST {
-                    return Err(Refusal::new(
-                        -1101,
-                        "Too many parameters sent for this endpoint.",
-                    ));
+                    return Err(Refusal::new(-1101, "Too many parameters sent for this endpoint."));
                 }
                 if !found.iter().any(|(known, _)| *known == name) {
                     found.push((name, value));
@@ -75,36 +60,19 @@ impl Params {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        Params(
-            params
-                .iter()
-                .map(|(name, value)| (name.clone(), text(value)))
-                .collect(),
-        )
+        Params(params.iter().map(|(name, value)| (name.clone(), text(value))).collect())
     }
 
     /// What a WebSocket API request signs: sorted by name, not encoded.
     pub(crate) fn payload(&self) -> String {
-        let mut pairs: Vec<_> = self
-            .0
-            .iter()
-            .filter(|(name, _)| name != "signature")
-            .collect();
+        let mut pairs: Vec<_> = self.0.iter().filter(|(name, _)| name != "signature").collect();
         pairs.sort();
-        pairs
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect::<Vec<_>>()
-            .join("&")
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
     }
 
     /// A value that is there and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-            .filter(|v| !v.is_empty())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
     }
 
     pub(crate) fn need(&self, name: &str) -> Result<&str, Refusal> {
@@ -116,9 +84,7 @@ impl Params {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        let digits = |part: &str| {
-            (1..=20).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-        };
+        let digits = |part: &str| (1..=20).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
         let legal = match text.split_once('.') {
             Some((whole, fraction)) => digits(whole) && digits(fraction),
             None => digits(text),
@@ -142,31 +108,24 @@ impl Params {
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Refusal::illegal(name, "^[0-9]{1,20}$"));
         }
-        text.parse()
-            .map(Some)
-            .map_err(|_| Refusal::new(-1108, format!("Parameter '{name}' overflowed.")))
+        text.parse().map(Some).map_err(|_| Refusal::new(-1108, format!("Parameter '{name}' overflowed.")))
     }
 
     /// A time in milliseconds or microseconds.
     pub(crate) fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         // Milliseconds have sixteen digits only from the year 33658 on.
         const MICROSECONDS: u64 = 1_000_000_000_000_000;
-        Ok(self.integer(name)?.map(|time| {
-            if time >= MICROSECONDS {
-                Timestamp(time)
-            } else {
-                Timestamp::from_millis(time)
-            }
-        }))
+        Ok(self.integer(name)?.map(
+            |time| {
+                if time >= MICROSECONDS { Timestamp(time) } else { Timestamp::from_millis(time) }
+            },
+        ))
     }
 
     /// `limit`, cut to what the call allows.
     pub(crate) fn limit(&self, default: usize, most: usize) -> Result<usize, Refusal> {
         match self.integer("limit")? {
-            Some(0) => Err(Refusal::new(
-                -1130,
-                "Data sent for parameter 'limit' is not valid.",
-            )),
+            Some(0) => Err(Refusal::new(-1130, "Data sent for parameter 'limit' is not valid.")),
             Some(limit) => Ok(usize::try_from(limit).unwrap_or(most).min(most)),
             None => Ok(default),
         }
@@ -188,10 +147,7 @@ impl Params {
         match self.get(name).map(str::to_ascii_lowercase).as_deref() {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
-            Some(_) => Err(Refusal::new(
-                -1130,
-                format!("Data sent for parameter '{name}' is not valid."),
-            )),
+            Some(_) => Err(Refusal::new(-1130, format!("Data sent for parameter '{name}' is not valid."))),
         }
     }
 
@@ -200,8 +156,8 @@ impl Params {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        serde_json::from_str(text).map(Some).map_err(|_| {
-            Refusal::illegal(name, r#"^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}")*\]$"#)
-        })
+        serde_json::from_str(text)
+            .map(Some)
+            .map_err(|_| Refusal::illegal(name, r#"^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}")*\]$"#))
     }
 }

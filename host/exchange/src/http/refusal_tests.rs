@@ -69,11 +69,7 @@ fn what_is_wrong_with_a_request_is_said_in_the_venues_words() {
     let mut desk = Desk::open(config(1));
     for line in REFUSED.trim().lines() {
         let mut parts = line.split('|').map(str::trim);
-        let (call, query, told) = (
-            parts.next().unwrap(),
-            parts.next().unwrap(),
-            parts.next().unwrap(),
-        );
+        let (call, query, told) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
         let (method, path) = call.split_once(' ').unwrap();
         let (code, msg) = told.split_once(' ').unwrap_or((told, ""));
         let query = match query.split_at_checked(1) {
@@ -86,20 +82,12 @@ fn what_is_wrong_with_a_request_is_said_in_the_venues_words() {
         };
         let answer = desk.signed("ada", method, &format!("/api/v3/{}", path.trim()), &query);
         let found = error(&answer);
-        assert_eq!(
-            (found.0, found.1),
-            (400, code.parse().unwrap()),
-            "{line}: {found:?}"
-        );
+        assert_eq!((found.0, found.1), (400, code.parse().unwrap()), "{line}: {found:?}");
         assert!(msg.is_empty() || found.2 == msg, "{line}: {found:?}");
     }
     desk.check();
     let told = desk.events("ada");
-    assert_eq!(
-        told,
-        Vec::<Value>::new(),
-        "a refused order is not told as an event"
-    );
+    assert_eq!(told, Vec::<Value>::new(), "a refused order is not told as an event");
 }
 
 #[test]
@@ -112,11 +100,7 @@ fn market_data_is_refused_too() {
         ("klines", "symbol=BTCUSDT&interval=7m", -1120),
         ("exchangeInfo", r#"symbols=["BTCUSDT","NOPE"]"#, -1121),
         ("exchangeInfo", "symbols=BTCUSDT", -1100),
-        (
-            "exchangeInfo",
-            r#"symbol=BTCUSDT&symbols=["BTCUSDT"]"#,
-            -1128,
-        ),
+        ("exchangeInfo", r#"symbol=BTCUSDT&symbols=["BTCUSDT"]"#, -1128),
         ("depth", "symbol=%zz", -1100),
     ] {
         let answer = desk.send("GET", &format!("/api/v3/{path}"), query, "", None);
@@ -137,36 +121,17 @@ fn who_asks_is_checked_before_what_is_asked() {
     let keyless = error(&ask(&good, None));
     assert_eq!(keyless, (401, -2014, "API-key format invalid.".into()));
     let stranger = error(&ask(&good, Some("eve")));
-    assert_eq!(
-        stranger,
-        (
-            401,
-            -2015,
-            "Invalid API-key, IP, or permissions for action.".into()
-        )
-    );
+    assert_eq!(stranger, (401, -2015, "Invalid API-key, IP, or permissions for action.".into()));
     for (query, key) in [
         (good.clone(), "bob"),
         (format!("{}&signature=00", stamped(now)), "ada"),
         (format!("recvWindow=9&{good}"), "ada"),
     ] {
         let forged = error(&ask(&query, Some(key)));
-        assert_eq!(
-            forged,
-            (
-                400,
-                -1022,
-                "Signature for this request is not valid.".into()
-            ),
-            "{query}"
-        );
+        assert_eq!(forged, (400, -1022, "Signature for this request is not valid.".into()), "{query}");
     }
-    for (query, name) in [
-        (stamped(now), "signature"),
-        (sign("ada", "recvWindow=5000"), "timestamp"),
-    ] {
-        let msg =
-            format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed.");
+    for (query, name) in [(stamped(now), "signature"), (sign("ada", "recvWindow=5000"), "timestamp")] {
+        let msg = format!("Mandatory parameter '{name}' was not sent, was empty/null, or malformed.");
         assert_eq!(error(&ask(&query, Some("ada"))), (400, -1102, msg));
     }
     let ahead = Some("Timestamp for this request was 1000ms ahead of the server's time.");
@@ -176,14 +141,8 @@ fn who_asks_is_checked_before_what_is_asked() {
         (stamped(now + 999), None),
         (stamped(now - 5_000), None),
         (stamped(now - 5_001), outside),
-        (
-            format!("recvWindow=10.5&timestamp={}", now * 1_000 - 10_500),
-            None,
-        ),
-        (
-            format!("recvWindow=10.5&timestamp={}", now * 1_000 - 10_501),
-            outside,
-        ),
+        (format!("recvWindow=10.5&timestamp={}", now * 1_000 - 10_500), None),
+        (format!("recvWindow=10.5&timestamp={}", now * 1_000 - 10_501), outside),
     ] {
         let answer = ask(&sign("ada", &query), Some("ada"));
         match refused {
@@ -192,56 +151,27 @@ fn who_asks_is_checked_before_what_is_asked() {
         }
     }
     desk.exchange.set_strict_time(false);
-    let late = desk.send(
-        "GET",
-        "/api/v3/account",
-        &sign("ada", "timestamp=1"),
-        "",
-        Some("ada"),
-    );
+    let late = desk.send("GET", "/api/v3/account", &sign("ada", "timestamp=1"), "", Some("ada"));
     assert_eq!(late.status, 200);
 }
 
 #[test]
 fn limits_refuse_with_the_time_to_wait() {
-    let limits = LimitConfig {
-        weight_per_minute: 30,
-        orders_per_ten_seconds: 2,
-        ..LimitConfig::default()
-    };
-    let mut desk = Desk::open(ExchangeConfig {
-        limits,
-        ..config(1)
-    });
+    let limits = LimitConfig { weight_per_minute: 30, orders_per_ten_seconds: 2, ..LimitConfig::default() };
+    let mut desk = Desk::open(ExchangeConfig { limits, ..config(1) });
     for _ in 0..2 {
         desk.limit("ada", "BUY", "0.01", 50_000);
     }
     let order = "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&price=50000&quantity=0.1";
     let refused = desk.signed("ada", "POST", ORDER, order);
-    assert_eq!(
-        error(&refused),
-        (
-            429,
-            -1015,
-            "Too many new orders; current limit is 2 orders per 10 SECOND.".into()
-        )
-    );
-    assert!(
-        header(&refused, "Retry-After")
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            <= 10
-    );
+    assert_eq!(error(&refused), (429, -1015, "Too many new orders; current limit is 2 orders per 10 SECOND.".into()));
+    assert!(header(&refused, "Retry-After").unwrap().parse::<u64>().unwrap() <= 10);
     assert_eq!(desk.signed("bob", "POST", ORDER, order).status, 200);
     desk.get("/api/v3/exchangeInfo", "");
     let refused = desk.send("GET", "/api/v3/exchangeInfo", "", "", None);
     let (status, code, msg) = error(&refused);
     assert_eq!((status, code), (429, -1003));
-    assert!(
-        msg.contains("current limit is 30 request weight per 1 MINUTE"),
-        "{msg}"
-    );
+    assert!(msg.contains("current limit is 30 request weight per 1 MINUTE"), "{msg}");
     assert!(header(&refused, "Retry-After").is_some());
     desk.advance(60_000);
     desk.get("/api/v3/exchangeInfo", "");

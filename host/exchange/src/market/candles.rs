@@ -72,9 +72,7 @@ pub(crate) fn floor(second: u64, interval: u32) -> u64 {
     // 1970-01-01 was a Thursday; Monday is four days later.
     let offset = if interval == 604_800 { 4 * 86_400 } else { 0 };
     let shifted = second.saturating_sub(offset);
-    shifted
-        .saturating_sub(shifted % u64::from(interval.max(1)))
-        .saturating_add(offset)
+    shifted.saturating_sub(shifted % u64::from(interval.max(1))).saturating_add(offset)
 }
 
 /// Seconds and minutes of one symbol; open times are in seconds.
@@ -93,10 +91,7 @@ impl Candles {
         one.volume = quantity;
         one.quote_volume = price.saturating_mul(quantity);
         one.trades = 1;
-        for (candles, interval, kept) in [
-            (&mut self.seconds, 1, KEPT_SECONDS),
-            (&mut self.minutes, 60, KEPT_MINUTES),
-        ] {
+        for (candles, interval, kept) in [(&mut self.seconds, 1, KEPT_SECONDS), (&mut self.minutes, 60, KEPT_MINUTES)] {
             let open_time = floor(second, interval);
             match candles.back_mut() {
                 Some(last) if last.open_time >= open_time => last.join(&one),
@@ -125,32 +120,20 @@ impl Candles {
         now: Timestamp,
         limit: usize,
     ) -> Vec<Candle> {
-        let source = if interval < 60 {
-            &self.seconds
-        } else {
-            &self.minutes
-        };
+        let source = if interval < 60 { &self.seconds } else { &self.minutes };
         let Some(first) = source.front() else {
             return Vec::new();
         };
         let step = u64::from(interval.max(1));
         let now = now.as_millis() / 1_000;
-        let last_open = floor(
-            end.map_or(now, |end| now.min(end.as_millis() / 1_000)),
-            interval,
-        );
+        let last_open = floor(end.map_or(now, |end| now.min(end.as_millis() / 1_000)), interval);
         let oldest = floor(first.open_time, interval);
-        let length =
-            step.saturating_mul(u64::try_from(limit.saturating_sub(1)).unwrap_or(u64::MAX));
+        let length = step.saturating_mul(u64::try_from(limit.saturating_sub(1)).unwrap_or(u64::MAX));
         let from = match start {
             Some(start) => {
                 let second = start.as_millis().div_ceil(1_000);
                 let floored = floor(second, interval);
-                if floored < second {
-                    floored.saturating_add(step)
-                } else {
-                    floored
-                }
+                if floored < second { floored.saturating_add(step) } else { floored }
             }
             None => last_open.saturating_sub(length),
         }
@@ -158,10 +141,7 @@ impl Candles {
         let until = last_open.min(from.saturating_add(length));
         let mut rows = Vec::new();
         let mut index = source.partition_point(|candle| candle.open_time < from);
-        let mut close = index
-            .checked_sub(1)
-            .and_then(|before| source.get(before))
-            .map_or(first.open, |c| c.close);
+        let mut close = index.checked_sub(1).and_then(|before| source.get(before)).map_or(first.open, |c| c.close);
         let mut open_time = from;
         while open_time <= until && rows.len() < limit {
             let end = open_time.saturating_add(step);
@@ -169,12 +149,7 @@ impl Candles {
             while let Some(candle) = source.get(index).filter(|candle| candle.open_time < end) {
                 match &mut row {
                     Some(row) => row.join(candle),
-                    None => {
-                        row = Some(Candle {
-                            open_time,
-                            ..*candle
-                        })
-                    }
+                    None => row = Some(Candle { open_time, ..*candle }),
                 }
                 index = index.saturating_add(1);
             }
@@ -201,9 +176,7 @@ impl Candles {
     /// Rolling figures of the last day.
     pub(crate) fn ticker(&self, instrument: InstrumentId, now: Timestamp) -> Option<Ticker> {
         let from = Timestamp(now.0.saturating_sub(DAY.0)).as_millis() / 1_000;
-        let index = self
-            .minutes
-            .partition_point(|candle| candle.open_time < from);
+        let index = self.minutes.partition_point(|candle| candle.open_time < from);
         let mut rows = self.minutes.iter().skip(index);
         let mut sum = *rows.next().or_else(|| self.minutes.back())?;
         rows.for_each(|candle| sum.join(candle));
@@ -235,10 +208,7 @@ mod tests {
         candles.trade(Decimal::new(12, 0), Decimal::ONE, at(601));
         candles.trade(Decimal::new(11, 0), Decimal::ONE, at(781));
         let minutes = candles.list(60, None, None, at(790), 10);
-        let shape: Vec<_> = minutes
-            .iter()
-            .map(|c| (c.open_time, c.close.to_string(), c.trades))
-            .collect();
+        let shape: Vec<_> = minutes.iter().map(|c| (c.open_time, c.close.to_string(), c.trades)).collect();
         assert_eq!(
             shape,
             [
@@ -253,19 +223,7 @@ mod tests {
         assert_eq!((five[0].high, five[0].trades), (Decimal::new(12, 0), 3));
         assert_eq!(candles.list(60, None, None, at(790), 2).len(), 2);
         assert_eq!(candles.previous(60, at(790)).unwrap().open_time, 720);
-        assert!(
-            candles
-                .previous(60, at(790))
-                .unwrap()
-                .kline(InstrumentId(0), 60, at(790))
-                .closed
-        );
-        assert!(
-            !candles
-                .current(60, at(790))
-                .unwrap()
-                .kline(InstrumentId(0), 60, at(790))
-                .closed
-        );
+        assert!(candles.previous(60, at(790)).unwrap().kline(InstrumentId(0), 60, at(790)).closed);
+        assert!(!candles.current(60, at(790)).unwrap().kline(InstrumentId(0), 60, at(790)).closed);
     }
 }

@@ -54,12 +54,7 @@ pub(crate) struct Feed {
 impl Feed {
     pub(crate) fn new(symbols: Vec<String>) -> Self {
         let states = vec![SymbolState::default(); symbols.len()];
-        Feed {
-            symbols,
-            states,
-            listened: BTreeMap::new(),
-            out: Vec::new(),
-        }
+        Feed { symbols, states, listened: BTreeMap::new(), out: Vec::new() }
     }
 
     /// Starts to build a stream; `false` if there is no such stream.
@@ -69,27 +64,16 @@ impl Feed {
             return true;
         }
         // Names are case-sensitive at the venue: upper case is silent.
-        let known = stream::parse_stream_name(name).filter(|_| {
-            name.split_once('@')
-                .is_some_and(|(symbol, _)| !symbol.chars().any(char::is_uppercase))
-        });
+        let known = stream::parse_stream_name(name)
+            .filter(|_| name.split_once('@').is_some_and(|(symbol, _)| !symbol.chars().any(char::is_uppercase)));
         let Some((symbol, kind)) = known else {
             return false;
         };
         let Some(symbol) = self.symbols.iter().position(|known| *known == symbol) else {
             return false;
         };
-        let slow =
-            matches!(kind, StreamKind::Depth | StreamKind::Book(_)) && !name.ends_with("@100ms");
-        self.listened.insert(
-            name.to_owned(),
-            Listened {
-                count: 1,
-                symbol,
-                kind,
-                slow,
-            },
-        );
+        let slow = matches!(kind, StreamKind::Depth | StreamKind::Book(_)) && !name.ends_with("@100ms");
+        self.listened.insert(name.to_owned(), Listened { count: 1, symbol, kind, slow });
         true
     }
 
@@ -107,14 +91,7 @@ impl Feed {
         std::mem::take(&mut self.out)
     }
 
-    fn send(
-        &mut self,
-        symbol: usize,
-        kind: StreamKind,
-        slow: bool,
-        data: &MarketData,
-        now: Timestamp,
-    ) {
+    fn send(&mut self, symbol: usize, kind: StreamKind, slow: bool, data: &MarketData, now: Timestamp) {
         let Some(name) = self.symbols.get(symbol) else {
             return;
         };
@@ -122,18 +99,13 @@ impl Feed {
         for (stream, listened) in &self.listened {
             if listened.symbol == symbol && listened.kind == kind && listened.slow == slow {
                 let data = text.get_or_insert_with(|| stream::write(name, data, now.as_millis()));
-                self.out.push(StreamMessage {
-                    stream: stream.clone(),
-                    data: data.clone(),
-                });
+                self.out.push(StreamMessage { stream: stream.clone(), data: data.clone() });
             }
         }
     }
 
     fn wanted(&self, symbol: usize, kind: StreamKind, slow: bool) -> bool {
-        self.listened
-            .values()
-            .any(|l| l.symbol == symbol && l.kind == kind && l.slow == slow)
+        self.listened.values().any(|l| l.symbol == symbol && l.kind == kind && l.slow == slow)
     }
 
     fn id(symbol: usize) -> InstrumentId {
@@ -142,41 +114,16 @@ impl Feed {
 
     /// A trade happened.
     pub(crate) fn trade(&mut self, symbol: usize, trade: PublicTrade) {
-        let PublicTrade {
-            id,
-            price,
-            quantity,
-            aggressor,
-            time,
-        } = trade;
-        let data = MarketData::Trade {
-            instrument: Self::id(symbol),
-            ts: time,
-            id,
-            price,
-            quantity,
-            aggressor,
-        };
+        let PublicTrade { id, price, quantity, aggressor, time } = trade;
+        let data = MarketData::Trade { instrument: Self::id(symbol), ts: time, id, price, quantity, aggressor };
         self.send(symbol, StreamKind::Trades, false, &data, time);
     }
 
     /// Trades of one taker at one price, summed.
     pub(crate) fn aggregate(&mut self, symbol: usize, trade: PublicTrade) {
-        let PublicTrade {
-            id,
-            price,
-            quantity,
-            aggressor,
-            time,
-        } = trade;
-        let data = MarketData::AggregateTrade {
-            instrument: Self::id(symbol),
-            ts: time,
-            id,
-            price,
-            quantity,
-            aggressor,
-        };
+        let PublicTrade { id, price, quantity, aggressor, time } = trade;
+        let data =
+            MarketData::AggregateTrade { instrument: Self::id(symbol), ts: time, id, price, quantity, aggressor };
         self.send(symbol, StreamKind::AggregateTrades, false, &data, time);
     }
 
@@ -204,22 +151,13 @@ impl Feed {
             state.quote = None;
             return;
         }
-        let best = market
-            .book
-            .best(Side::Buy)
-            .zip(market.book.best(Side::Sell));
+        let best = market.book.best(Side::Buy).zip(market.book.best(Side::Sell));
         if let Some((bid, ask)) = best
             && state.quote != best
         {
             state.quote = best;
             let update_id = market.book.update_id();
-            let data = MarketData::Quote {
-                instrument: Self::id(symbol),
-                ts: None,
-                update_id,
-                bid,
-                ask,
-            };
+            let data = MarketData::Quote { instrument: Self::id(symbol), ts: None, update_id, bid, ask };
             self.send(symbol, StreamKind::Quotes, false, &data, now);
         }
     }
@@ -233,9 +171,7 @@ impl Feed {
         let mut due: BTreeSet<(usize, bool, StreamKind)> = BTreeSet::new();
         for listened in self.listened.values() {
             let now_due = match listened.kind {
-                StreamKind::Depth | StreamKind::Book(_) => {
-                    !listened.slow || ms.is_multiple_of(1_000)
-                }
+                StreamKind::Depth | StreamKind::Book(_) => !listened.slow || ms.is_multiple_of(1_000),
                 StreamKind::Klines(_) | StreamKind::Ticker => ms.is_multiple_of(1_000),
                 StreamKind::Trades | StreamKind::AggregateTrades | StreamKind::Quotes => false,
             };
@@ -251,26 +187,11 @@ impl Feed {
                 StreamKind::Depth => self.depth(symbol, slow, market, now),
                 StreamKind::Book(levels) => {
                     let book = market.book.snapshot(Self::id(symbol), usize::from(levels));
-                    self.send(
-                        symbol,
-                        kind,
-                        slow,
-                        &MarketData::Book {
-                            ts: Some(now),
-                            book,
-                        },
-                        now,
-                    );
+                    self.send(symbol, kind, slow, &MarketData::Book { ts: Some(now), book }, now);
                 }
                 StreamKind::Ticker => {
                     if let Some(ticker) = market.candles.ticker(Self::id(symbol), now) {
-                        self.send(
-                            symbol,
-                            kind,
-                            slow,
-                            &MarketData::Ticker { ts: now, ticker },
-                            now,
-                        );
+                        self.send(symbol, kind, slow, &MarketData::Ticker { ts: now, ticker }, now);
                     }
                 }
                 StreamKind::Klines(interval) => self.klines(symbol, interval, market, now),
@@ -283,20 +204,13 @@ impl Feed {
         let Some(state) = self.states.get_mut(symbol) else {
             return;
         };
-        let pending = if slow {
-            &mut state.slow
-        } else {
-            &mut state.fast
-        };
+        let pending = if slow { &mut state.slow } else { &mut state.fast };
         if pending.levels.is_empty() {
             return;
         }
         let rows = |is_bid: bool, side: Side| -> Vec<Level> {
             let price = |(bid, price): &(bool, Decimal)| (*bid == is_bid).then_some(*price);
-            let row = |price| Level {
-                price,
-                quantity: market.book.displayed(side, price),
-            };
+            let row = |price| Level { price, quantity: market.book.displayed(side, price) };
             pending.levels.iter().filter_map(price).map(row).collect()
         };
         let (mut bids, asks) = (rows(true, Side::Buy), rows(false, Side::Sell));
@@ -310,31 +224,17 @@ impl Feed {
         };
         pending.levels.clear();
         pending.last_update_id = market.book.update_id();
-        self.send(
-            symbol,
-            StreamKind::Depth,
-            slow,
-            &MarketData::Depth { ts: now, update },
-            now,
-        );
+        self.send(symbol, StreamKind::Depth, slow, &MarketData::Depth { ts: now, update }, now);
     }
 
     /// The kline that ended just now, and each second (1 s) or two seconds the open one.
     fn klines(&mut self, symbol: usize, interval: u32, market: &Market, now: Timestamp) {
         let second = now.as_millis() / 1_000;
-        let closed = (candles::floor(second, interval) == second)
-            .then(|| market.candles.previous(interval, now));
-        let open = (interval > 1 && second.is_multiple_of(2))
-            .then(|| market.candles.current(interval, now));
+        let closed = (candles::floor(second, interval) == second).then(|| market.candles.previous(interval, now));
+        let open = (interval > 1 && second.is_multiple_of(2)).then(|| market.candles.current(interval, now));
         for candle in [closed.flatten(), open.flatten()].into_iter().flatten() {
             let kline = candle.kline(Self::id(symbol), interval, now);
-            self.send(
-                symbol,
-                StreamKind::Klines(interval),
-                false,
-                &MarketData::Kline { ts: now, kline },
-                now,
-            );
+            self.send(symbol, StreamKind::Klines(interval), false, &MarketData::Kline { ts: now, kline }, now);
         }
     }
 }

@@ -71,10 +71,7 @@ impl Generator {
     /// The market of a symbol. `None` if its rules leave no room for a price.
     pub(crate) fn new(config: &SymbolConfig, seed: u64, place: u64) -> Option<Self> {
         let ticks = whole(config.start_price.checked_div(config.tick_size)?)?;
-        let level_lots =
-            u64::try_from(whole(config.level_quantity.checked_div(config.step_size)?)?)
-                .ok()?
-                .max(1);
+        let level_lots = u64::try_from(whole(config.level_quantity.checked_div(config.step_size)?)?).ok()?.max(1);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(place);
         let volatility = i128::from(config.volatility);
@@ -131,23 +128,12 @@ impl Generator {
         let mut rows = Vec::new();
         for back in 0..HISTORY_MINUTES {
             let change = (minute_move.saturating_mul(self.normal())) >> 32;
-            let open = close
-                .saturating_sub(close.saturating_mul(change) / NANO)
-                .max(MICRO);
-            let wick =
-                |draw: u64| close.saturating_mul(minute_move) / NANO * i128::from(draw) / 100;
-            let (up, down) = (
-                wick(self.rng.next_u64() % 60),
-                wick(self.rng.next_u64() % 60),
-            );
+            let open = close.saturating_sub(close.saturating_mul(change) / NANO).max(MICRO);
+            let wick = |draw: u64| close.saturating_mul(minute_move) / NANO * i128::from(draw) / 100;
+            let (up, down) = (wick(self.rng.next_u64() % 60), wick(self.rng.next_u64() % 60));
             let ticks = |price: i128| i64::try_from(price / MICRO).unwrap_or(1).max(1);
-            let (low, high) = (
-                open.min(close).saturating_sub(down),
-                open.max(close).saturating_add(up),
-            );
-            let lots = self
-                .level_lots
-                .saturating_mul(self.below(200).saturating_add(40));
+            let (low, high) = (open.min(close).saturating_sub(down), open.max(close).saturating_add(up));
+            let lots = self.level_lots.saturating_mul(self.below(200).saturating_add(40));
             let volume = self.lots(lots);
             let close_price = self.at(ticks(close));
             let trades = self.below(1_500).saturating_add(1_000);
@@ -165,9 +151,7 @@ impl Generator {
             }
             close = open;
         }
-        rows.into_iter()
-            .rev()
-            .for_each(|row| candles.seed_minute(row));
+        rows.into_iter().rev().for_each(|row| candles.seed_minute(row));
     }
 
     /// One step of the price process.
@@ -178,11 +162,7 @@ impl Generator {
             let size = self.volatility.saturating_mul(strength) / 1_000;
             // Usually the trend turns; far from the start it leads back more often than not.
             let turn = self.below(100) < 65;
-            let mut up = if self.drift == 0 {
-                self.below(2) == 0
-            } else {
-                (self.drift < 0) == turn
-            };
+            let mut up = if self.drift == 0 { self.below(2) == 0 } else { (self.drift < 0) == turn };
             let away = self.price.saturating_sub(self.anchor);
             if away.abs() > self.anchor / 50 && self.below(100) < 70 {
                 up = away < 0;
@@ -203,42 +183,16 @@ impl Generator {
             .saturating_add(shock.saturating_mul(shock).saturating_mul(100))
             .saturating_add(self.variance.saturating_mul(9_895))
             / 10_000;
-        self.variance = next.clamp(
-            self.usual_variance / 16,
-            self.usual_variance.saturating_mul(16),
-        );
+        self.variance = next.clamp(self.usual_variance / 16, self.usual_variance.saturating_mul(16));
     }
 
-    fn take(
-        &mut self,
-        book: &mut Book,
-        side: Side,
-        limit: Option<Decimal>,
-        quantity: Decimal,
-        out: &mut Vec<Flow>,
-    ) {
-        let taker = Taker {
-            side,
-            limit,
-            amount: Amount::Base(quantity),
-            self_trade: SelfTrade::None,
-        };
+    fn take(&mut self, book: &mut Book, side: Side, limit: Option<Decimal>, quantity: Decimal, out: &mut Vec<Flow>) {
+        let taker = Taker { side, limit, amount: Amount::Base(quantity), self_trade: SelfTrade::None };
         self.takers = self.takers.wrapping_add(1);
         for step in plan(book, taker, |_| false).steps {
-            if let Step::Trade {
-                price,
-                quantity,
-                maker,
-            } = step
-            {
+            if let Step::Trade { price, quantity, maker } = step {
                 book.consume(side.opposite(), price, maker, quantity);
-                out.push(Flow {
-                    taker: self.takers,
-                    price,
-                    quantity,
-                    aggressor: side,
-                    maker,
-                });
+                out.push(Flow { taker: self.takers, price, quantity, aggressor: side, maker });
             }
         }
     }
@@ -246,17 +200,10 @@ impl Generator {
     /// Trades away own orders that stand where the quotes of the other side want to be.
     fn press(&mut self, book: &mut Book, side: Side, limit: Decimal, out: &mut Vec<Flow>) {
         let crossed = |own: Decimal| {
-            if side == Side::Sell {
-                own >= limit
-            } else {
-                own <= limit
-            }
+            if side == Side::Sell { own >= limit } else { own <= limit }
         };
         if book.best_own(side.opposite()).is_some_and(crossed) {
-            let lots = self
-                .level_lots
-                .saturating_mul(self.below(28).saturating_add(4))
-                / 10;
+            let lots = self.level_lots.saturating_mul(self.below(28).saturating_add(4)) / 10;
             let quantity = self.lots(lots);
             self.take(book, side, Some(limit), quantity, out);
         }
@@ -265,11 +212,7 @@ impl Generator {
     /// Moves the quotes to the fair price.
     fn quote(&mut self, book: &mut Book, out: &mut Vec<Flow>) {
         let fair = i64::try_from(self.price / MICRO).unwrap_or(i64::MAX / 2);
-        let wide = if self.below(4) == 0 {
-            i64::try_from(self.below(3)).unwrap_or(0)
-        } else {
-            0
-        };
+        let wide = if self.below(4) == 0 { i64::try_from(self.below(3)).unwrap_or(0) } else { 0 };
         let (mut bid, mut ask) = (fair, fair.saturating_add(1).saturating_add(wide));
         for price in book.market_prices(Side::Buy) {
             if price > self.at(bid) {
@@ -284,12 +227,7 @@ impl Generator {
         self.press(book, Side::Sell, self.at(ask), out);
         self.press(book, Side::Buy, self.at(bid), out);
         // A large own order that is left holds the quotes back.
-        let ticks = |price: Decimal| {
-            price
-                .checked_div(self.tick)
-                .and_then(whole)
-                .and_then(|t| i64::try_from(t).ok())
-        };
+        let ticks = |price: Decimal| price.checked_div(self.tick).and_then(whole).and_then(|t| i64::try_from(t).ok());
         if let Some(own) = book.best_own(Side::Buy).and_then(ticks) {
             ask = ask.max(own.saturating_add(1));
         }
@@ -303,32 +241,18 @@ impl Generator {
     fn fill_side(&mut self, book: &mut Book, side: Side, best: i64) {
         let grid = self.level_ticks;
         let behind = |n: i64| match side {
-            Side::Buy => best
-                .saturating_sub(1)
-                .div_euclid(grid)
-                .saturating_sub(n)
-                .saturating_mul(grid),
-            Side::Sell => best
-                .div_euclid(grid)
-                .saturating_add(1)
-                .saturating_add(n)
-                .saturating_mul(grid),
+            Side::Buy => best.saturating_sub(1).div_euclid(grid).saturating_sub(n).saturating_mul(grid),
+            Side::Sell => best.div_euclid(grid).saturating_add(1).saturating_add(n).saturating_mul(grid),
         };
-        let prices: Vec<Decimal> = std::iter::once(best)
-            .chain((0..LEVELS - 1).map(behind))
-            .map(|ticks| self.at(ticks))
-            .collect();
+        let prices: Vec<Decimal> =
+            std::iter::once(best).chain((0..LEVELS - 1).map(behind)).map(|ticks| self.at(ticks)).collect();
         for price in book.market_prices(side) {
             if !prices.contains(&price) {
                 book.set_market(side, price, Decimal::ZERO);
             }
         }
         let standing = book.market_prices(side);
-        let changes = [
-            self.below(LEVELS.unsigned_abs()),
-            self.below(40),
-            self.below(40),
-        ];
+        let changes = [self.below(LEVELS.unsigned_abs()), self.below(40), self.below(40)];
         for (place, price) in (0u64..).zip(prices) {
             if !standing.contains(&price) || changes.contains(&place) {
                 let quantity = self.level_quantity();
@@ -349,18 +273,10 @@ impl Generator {
         }
         for _ in 0..takers {
             let with_trend = self.below(100) < 62;
-            let side = if (self.drift >= 0) == with_trend {
-                Side::Buy
-            } else {
-                Side::Sell
-            };
+            let side = if (self.drift >= 0) == with_trend { Side::Buy } else { Side::Sell };
             // Small trades are common, large ones rare.
             let shift = self.below(9);
-            let lots = (self
-                .level_lots
-                .saturating_mul(self.below(1_000).saturating_add(1))
-                / 1_000)
-                >> shift;
+            let lots = (self.level_lots.saturating_mul(self.below(1_000).saturating_add(1)) / 1_000) >> shift;
             let quantity = self.lots(lots);
             self.take(book, side, None, quantity, out);
         }
@@ -374,7 +290,5 @@ impl Generator {
 
 fn whole(value: Decimal) -> Option<i128> {
     let value = value.trunc();
-    value
-        .mantissa()
-        .checked_div(10i128.checked_pow(value.scale())?)
+    value.mantissa().checked_div(10i128.checked_pow(value.scale())?)
 }

@@ -35,57 +35,29 @@ pub(crate) struct Reached {
 /// Lets a recorded message move a market.
 pub(crate) fn play(market: &mut Market, data: &MarketData) -> Vec<Reached> {
     match data {
-        MarketData::Trade {
-            ts,
-            price,
-            quantity,
-            aggressor,
-            ..
-        } => {
+        MarketData::Trade { ts, price, quantity, aggressor, .. } => {
             market.has_single_trades = true;
             market.traded(*price, *quantity, *ts);
             return reached(market, *price, *quantity, *aggressor);
         }
         // The same trades, summed: they count only in a recording without single trades.
-        MarketData::AggregateTrade {
-            ts,
-            price,
-            quantity,
-            aggressor,
-            ..
-        } if !market.has_single_trades => {
+        MarketData::AggregateTrade { ts, price, quantity, aggressor, .. } if !market.has_single_trades => {
             market.traded(*price, *quantity, *ts);
             return reached(market, *price, *quantity, *aggressor);
         }
-        MarketData::Quote {
-            update_id,
-            bid,
-            ask,
-            ..
-        } => market.book.play_quote(*update_id, *bid, *ask),
+        MarketData::Quote { update_id, bid, ask, .. } => market.book.play_quote(*update_id, *bid, *ask),
         MarketData::Depth { update, .. } => market.book.play_depth(update),
         MarketData::Book { book, .. } => market.book.play_snapshot(book),
-        MarketData::AggregateTrade { .. }
-        | MarketData::Kline { .. }
-        | MarketData::Ticker { .. } => {}
+        MarketData::AggregateTrade { .. } | MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
     }
     Vec::new()
 }
 
-fn reached(
-    market: &mut Market,
-    price: Decimal,
-    quantity: Decimal,
-    aggressor: Side,
-) -> Vec<Reached> {
+fn reached(market: &mut Market, price: Decimal, quantity: Decimal, aggressor: Side) -> Vec<Reached> {
     market
         .book
         .play_trade(price, quantity, aggressor)
         .into_iter()
-        .map(|(order, price, quantity)| Reached {
-            order,
-            price,
-            quantity,
-        })
+        .map(|(order, price, quantity)| Reached { order, price, quantity })
         .collect()
 }

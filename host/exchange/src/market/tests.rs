@@ -14,12 +14,7 @@ const SYMBOLS: [&str; 2] = ["BTCUSDT", "ETHUSDT"];
 
 fn rows(value: &Value) -> Vec<(Decimal, Decimal)> {
     let number = |value: &Value| decimal(value.as_str().unwrap());
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| (number(&row[0]), number(&row[1])))
-        .collect()
+    value.as_array().unwrap().iter().map(|row| (number(&row[0]), number(&row[1]))).collect()
 }
 
 /// A local book as the venue's documents tell a client to keep it.
@@ -32,10 +27,7 @@ struct Local {
 impl Local {
     fn new(snapshot: &Value) -> Self {
         let side = |name: &str| rows(&snapshot[name]).into_iter().collect();
-        Local {
-            id: snapshot["lastUpdateId"].as_u64().unwrap(),
-            sides: [side("bids"), side("asks")],
-        }
+        Local { id: snapshot["lastUpdateId"].as_u64().unwrap(), sides: [side("bids"), side("asks")] }
     }
 
     fn apply(&mut self, update: &Value) {
@@ -44,11 +36,7 @@ impl Local {
         if last <= self.id {
             return;
         }
-        assert!(
-            first <= self.id + 1,
-            "a gap before {first}: the book is at {}",
-            self.id
-        );
+        assert!(first <= self.id + 1, "a gap before {first}: the book is at {}", self.id);
         self.id = last;
         for (side, name) in self.sides.iter_mut().zip(["b", "a"]) {
             for (price, quantity) in rows(&update[name]) {
@@ -77,16 +65,10 @@ fn it_trades_and_moves_and_has_depth() {
     for seed in 0..4 {
         let mut desk = Desk::open(config(seed));
         for symbol in SYMBOLS {
-            assert!(
-                desk.exchange
-                    .listen(&format!("{}@trade", symbol.to_lowercase()))
-            );
+            assert!(desk.exchange.listen(&format!("{}@trade", symbol.to_lowercase())));
         }
         let mut trades = BTreeMap::<String, usize>::new();
-        let mut prices = [
-            desk.exchange.markets[0].last_price.unwrap(),
-            desk.exchange.markets[1].last_price.unwrap(),
-        ];
+        let mut prices = [desk.exchange.markets[0].last_price.unwrap(), desk.exchange.markets[1].last_price.unwrap()];
         for _ in 0..18 {
             for _ in 0..20 {
                 desk.advance(500);
@@ -95,15 +77,9 @@ fn it_trades_and_moves_and_has_depth() {
                         let rows = market.book.rows(side, 100);
                         assert!(rows.len() >= 15, "seed {seed}: {} levels", rows.len());
                     }
-                    let (bid, ask) = (
-                        market.book.best(Side::Buy).unwrap(),
-                        market.book.best(Side::Sell).unwrap(),
-                    );
+                    let (bid, ask) = (market.book.best(Side::Buy).unwrap(), market.book.best(Side::Sell).unwrap());
                     assert!(bid.price < ask.price);
-                    assert!(
-                        ask.price - bid.price < ask.price * decimal("0.0005"),
-                        "seed {seed}: {bid:?} {ask:?}"
-                    );
+                    assert!(ask.price - bid.price < ask.price * decimal("0.0005"), "seed {seed}: {bid:?} {ask:?}");
                 }
             }
             for message in desk.exchange.drain_streams() {
@@ -117,10 +93,7 @@ fn it_trades_and_moves_and_has_depth() {
         }
         for (stream, count) in trades {
             let each_second = count / 180;
-            assert!(
-                (20..=60).contains(&each_second),
-                "seed {seed}: {each_second} trades a second on {stream}"
-            );
+            assert!((20..=60).contains(&each_second), "seed {seed}: {each_second} trades a second on {stream}");
         }
     }
     moves.sort();
@@ -139,11 +112,7 @@ fn an_order_at_the_touch_fills_within_seconds() {
         desk.advance(1_000);
         for round in 0..20 {
             let side = if round % 2 == 0 { "BUY" } else { "SELL" };
-            let price = desk.best(if round % 2 == 0 {
-                Side::Buy
-            } else {
-                Side::Sell
-            });
+            let price = desk.best(if round % 2 == 0 { Side::Buy } else { Side::Sell });
             let placed = desk.limit("ada", side, "0.05", price);
             assert_eq!(placed["status"], "NEW");
             let query = format!("symbol=BTCUSDT&orderId={}", placed["orderId"]);
@@ -159,10 +128,7 @@ fn an_order_at_the_touch_fills_within_seconds() {
             desk.check();
         }
     }
-    assert!(
-        quick * 10 >= orders * 9,
-        "{quick} of {orders} were filled within fifteen seconds"
-    );
+    assert!(quick * 10 >= orders * 9, "{quick} of {orders} were filled within fifteen seconds");
 }
 
 #[test]
@@ -237,48 +203,27 @@ fn the_other_streams_tell_the_same_market() {
     for stream in streams {
         assert!(desk.exchange.listen(stream), "{stream}");
     }
-    for silent in [
-        "BTCUSDT@trade",
-        "nopeusdt@trade",
-        "btcusdt@nothing",
-        "btcusdt",
-    ] {
+    for silent in ["BTCUSDT@trade", "nopeusdt@trade", "btcusdt@nothing", "btcusdt"] {
         assert!(!desk.exchange.listen(silent), "{silent}");
     }
     desk.advance(10_000);
     let mut by_stream = BTreeMap::<String, Vec<Value>>::new();
     for message in desk.exchange.drain_streams() {
-        by_stream
-            .entry(message.stream)
-            .or_default()
-            .push(serde_json::from_str(&message.data).unwrap());
+        by_stream.entry(message.stream).or_default().push(serde_json::from_str(&message.data).unwrap());
     }
     let last = |stream: &str| by_stream[stream].last().unwrap().clone();
     let quote = last("btcusdt@bookTicker");
     let depth = last("btcusdt@depth20@100ms");
     assert_eq!(decimal(quote["b"].as_str().unwrap()), desk.best(Side::Buy));
-    assert_eq!(
-        (&depth["bids"][0][0], &depth["asks"][0][0]),
-        (&quote["b"], &quote["a"])
-    );
+    assert_eq!((&depth["bids"][0][0], &depth["asks"][0][0]), (&quote["b"], &quote["a"]));
     assert_eq!(last("btcusdt@ticker")["c"], last("btcusdt@trade")["p"]);
-    let sum = |stream: &str| {
-        by_stream[stream]
-            .iter()
-            .map(|trade| decimal(trade["q"].as_str().unwrap()))
-            .sum::<Decimal>()
-    };
+    let sum =
+        |stream: &str| by_stream[stream].iter().map(|trade| decimal(trade["q"].as_str().unwrap())).sum::<Decimal>();
     assert_eq!(sum("btcusdt@trade"), sum("btcusdt@aggTrade"));
-    let seconds: Vec<_> = by_stream["btcusdt@kline_1s"]
-        .iter()
-        .map(|kline| (kline["k"]["x"].clone(), kline["k"]["v"].clone()))
-        .collect();
+    let seconds: Vec<_> =
+        by_stream["btcusdt@kline_1s"].iter().map(|kline| (kline["k"]["x"].clone(), kline["k"]["v"].clone())).collect();
     assert_eq!(seconds.len(), 10);
-    assert!(
-        seconds
-            .iter()
-            .all(|(closed, _)| *closed == Value::Bool(true))
-    );
+    assert!(seconds.iter().all(|(closed, _)| *closed == Value::Bool(true)));
     for stream in streams {
         desk.exchange.unlisten(stream);
     }
@@ -296,10 +241,7 @@ fn history_reaches_back_and_joins_the_present() {
     let number = |value: &Value| decimal(value.as_str().unwrap());
     for kline in klines {
         let [open, high, low, close] = [1, 2, 3, 4].map(|place| number(&kline[place]));
-        assert!(
-            low <= open && low <= close && high >= open && high >= close,
-            "{kline}"
-        );
+        assert!(low <= open && low <= close && high >= open && high >= close, "{kline}");
     }
     let newest = Timestamp::from_millis(klines[999][0].as_u64().unwrap());
     assert!(desk.now.since(newest) < Micros::from_secs(60));

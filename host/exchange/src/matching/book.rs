@@ -47,9 +47,7 @@ impl Level {
         self.queue
             .iter()
             .filter(|entry| of(entry.maker))
-            .fold(Decimal::ZERO, |sum, entry| {
-                sum.saturating_add(entry.quantity)
-            })
+            .fold(Decimal::ZERO, |sum, entry| sum.saturating_add(entry.quantity))
     }
 }
 
@@ -120,10 +118,7 @@ impl Book {
             self.changed.insert((side == Side::Buy, price));
         }
         let map = self.side_mut(side);
-        if map
-            .get(&price)
-            .is_some_and(|level| level.queue.is_empty() && level.shown.is_zero())
-        {
+        if map.get(&price).is_some_and(|level| level.queue.is_empty() && level.shown.is_zero()) {
             map.remove(&price);
         }
     }
@@ -146,18 +141,13 @@ impl Book {
 
     /// What the world sees at a price.
     pub(crate) fn displayed(&self, side: Side, price: Decimal) -> Decimal {
-        self.side(side)
-            .get(&price)
-            .map_or(Decimal::ZERO, |level| self.seen(level))
+        self.side(side).get(&price).map_or(Decimal::ZERO, |level| self.seen(level))
     }
 
     /// Levels as the world sees them, best first.
     pub(crate) fn rows(&self, side: Side, limit: usize) -> Vec<Row> {
         self.walk(side)
-            .map(|(price, level)| Row {
-                price: *price,
-                quantity: self.seen(level),
-            })
+            .map(|(price, level)| Row { price: *price, quantity: self.seen(level) })
             .filter(|row| !row.quantity.is_zero())
             .take(limit)
             .collect()
@@ -182,15 +172,11 @@ impl Book {
     pub(crate) fn offers(&self, side: Side) -> impl Iterator<Item = Offer> + '_ {
         self.walk(side).flat_map(|(price, level)| {
             let price = *price;
-            level
-                .queue
-                .iter()
-                .filter(|entry| !entry.quantity.is_zero())
-                .map(move |entry| Offer {
-                    price,
-                    quantity: entry.quantity,
-                    maker: entry.maker,
-                })
+            level.queue.iter().filter(|entry| !entry.quantity.is_zero()).map(move |entry| Offer {
+                price,
+                quantity: entry.quantity,
+                maker: entry.maker,
+            })
         })
     }
 
@@ -205,11 +191,7 @@ impl Book {
     pub(crate) fn rest(&mut self, side: Side, price: Decimal, order: u64, quantity: Decimal) {
         let level = self.side_mut(side).entry(price).or_default();
         let ahead = level.shown;
-        level.queue.push_back(Entry {
-            maker: Maker::Own(order),
-            quantity,
-            ahead,
-        });
+        level.queue.push_back(Entry { maker: Maker::Own(order), quantity, ahead });
         self.touched(side, price);
     }
 
@@ -224,11 +206,7 @@ impl Book {
     /// Makes an own order smaller without losing its place.
     pub(crate) fn shrink(&mut self, side: Side, price: Decimal, order: u64, quantity: Decimal) {
         if let Some(level) = self.side_mut(side).get_mut(&price) {
-            for entry in level
-                .queue
-                .iter_mut()
-                .filter(|entry| entry.maker == Maker::Own(order))
-            {
+            for entry in level.queue.iter_mut().filter(|entry| entry.maker == Maker::Own(order)) {
                 entry.quantity = entry.quantity.min(quantity);
             }
             self.touched(side, price);
@@ -265,23 +243,12 @@ impl Book {
         if quantity > have {
             let more = quantity.saturating_sub(have);
             match level.queue.back_mut() {
-                Some(last) if last.maker == Maker::Market => {
-                    last.quantity = last.quantity.saturating_add(more)
-                }
-                _ => level.queue.push_back(Entry {
-                    maker: Maker::Market,
-                    quantity: more,
-                    ahead: Decimal::ZERO,
-                }),
+                Some(last) if last.maker == Maker::Market => last.quantity = last.quantity.saturating_add(more),
+                _ => level.queue.push_back(Entry { maker: Maker::Market, quantity: more, ahead: Decimal::ZERO }),
             }
         } else {
             let mut less = have.saturating_sub(quantity);
-            for entry in level
-                .queue
-                .iter_mut()
-                .rev()
-                .filter(|entry| entry.maker == Maker::Market)
-            {
+            for entry in level.queue.iter_mut().rev().filter(|entry| entry.maker == Maker::Market) {
                 let gone = entry.quantity.min(less);
                 entry.quantity = entry.quantity.saturating_sub(gone);
                 less = less.saturating_sub(gone);
@@ -293,10 +260,7 @@ impl Book {
 
     fn drop_empty(&mut self, side: Side, price: Decimal) {
         let map = self.side_mut(side);
-        if map
-            .get(&price)
-            .is_some_and(|level| level.queue.is_empty() && level.shown.is_zero())
-        {
+        if map.get(&price).is_some_and(|level| level.queue.is_empty() && level.shown.is_zero()) {
             map.remove(&price);
         }
     }
@@ -318,16 +282,9 @@ impl Book {
             level.queue.retain(|entry| entry.maker != Maker::Market);
             if quantity.is_zero() {
                 // Nobody is left who could be ahead.
-                level
-                    .queue
-                    .iter_mut()
-                    .for_each(|entry| entry.ahead = Decimal::ZERO);
+                level.queue.iter_mut().for_each(|entry| entry.ahead = Decimal::ZERO);
             } else {
-                level.queue.push_front(Entry {
-                    maker: Maker::Market,
-                    quantity,
-                    ahead: Decimal::ZERO,
-                });
+                level.queue.push_front(Entry { maker: Maker::Market, quantity, ahead: Decimal::ZERO });
             }
         }
         self.drop_empty(side, price);
@@ -338,9 +295,7 @@ impl Book {
         let gone: Vec<_> = self
             .side(side)
             .range(prices)
-            .filter(|(price, level)| {
-                !level.shown.is_zero() && !keep.iter().any(|row| row.price == **price)
-            })
+            .filter(|(price, level)| !level.shown.is_zero() && !keep.iter().any(|row| row.price == **price))
             .map(|(price, _)| *price)
             .collect();
         for price in gone {
@@ -350,12 +305,7 @@ impl Book {
 
     /// Recorded: best bid and ask. Everything better is gone.
     pub(crate) fn play_quote(&mut self, update_id: u64, bid: Row, ask: Row) {
-        if self
-            .quote
-            .as_ref()
-            .is_some_and(|(newest, ..)| *newest > update_id)
-            || self.update_id > update_id
-        {
+        if self.quote.as_ref().is_some_and(|(newest, ..)| *newest > update_id) || self.update_id > update_id {
             return;
         }
         self.quote = Some((update_id, bid, ask));
@@ -363,11 +313,7 @@ impl Book {
     }
 
     fn apply_quote(&mut self, bid: Row, ask: Row) {
-        self.hide(
-            Side::Buy,
-            (Bound::Excluded(bid.price), Bound::Unbounded),
-            &[],
-        );
+        self.hide(Side::Buy, (Bound::Excluded(bid.price), Bound::Unbounded), &[]);
         self.hide(Side::Sell, ..ask.price, &[]);
         self.show(Side::Buy, bid.price, bid.quantity);
         self.show(Side::Sell, ask.price, ask.quantity);
@@ -400,10 +346,7 @@ impl Book {
             return;
         }
         self.update_id = book.last_update_id;
-        let (last_bid, last_ask) = (
-            book.bids.last().map(|row| row.price),
-            book.asks.last().map(|row| row.price),
-        );
+        let (last_bid, last_ask) = (book.bids.last().map(|row| row.price), book.asks.last().map(|row| row.price));
         if let Some(last) = last_bid {
             self.hide(Side::Buy, last.., &book.bids);
         }
@@ -429,12 +372,7 @@ impl Book {
         for side in [Side::Buy, Side::Sell] {
             let mut left = quantity;
             let reached: Vec<Decimal> = match side {
-                Side::Buy => self
-                    .bids
-                    .range(price..)
-                    .rev()
-                    .map(|(price, _)| *price)
-                    .collect(),
+                Side::Buy => self.bids.range(price..).rev().map(|(price, _)| *price).collect(),
                 Side::Sell => self.asks.range(..=price).map(|(price, _)| *price).collect(),
             };
             for level_price in reached {

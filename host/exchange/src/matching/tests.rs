@@ -10,10 +10,7 @@ fn whole(number: u32) -> Decimal {
 }
 
 fn row(price: u32, quantity: u32) -> Level {
-    Level {
-        price: whole(price),
-        quantity: whole(quantity),
-    }
+    Level { price: whole(price), quantity: whole(quantity) }
 }
 
 /// Something stands on the ask side; prices and quantities are small, so that levels are shared.
@@ -35,32 +32,21 @@ fn book_of(stands: &[Stand], side: Side) -> Book {
     for (id, stand) in (1u64..).zip(stands) {
         match *stand {
             Stand::Own { price, quantity } => book.rest(side, whole(price), id, whole(quantity)),
-            Stand::Market { price, quantity } => {
-                book.set_market(side, whole(price), whole(quantity))
-            }
+            Stand::Market { price, quantity } => book.set_market(side, whole(price), whole(quantity)),
         }
     }
     book
 }
 
 fn limit(side: Side, price: u32, quantity: u32, self_trade: SelfTrade) -> Taker {
-    Taker {
-        side,
-        limit: Some(whole(price)),
-        amount: Amount::Base(whole(quantity)),
-        self_trade,
-    }
+    Taker { side, limit: Some(whole(price)), amount: Amount::Base(whole(quantity)), self_trade }
 }
 
 fn trades(plan: &Plan) -> Vec<(Decimal, Decimal, Maker)> {
     plan.steps
         .iter()
         .filter_map(|step| match *step {
-            Step::Trade {
-                price,
-                quantity,
-                maker,
-            } => Some((price, quantity, maker)),
+            Step::Trade { price, quantity, maker } => Some((price, quantity, maker)),
             _ => None,
         })
         .collect()
@@ -231,12 +217,7 @@ proptest! {
 
 fn recorded(bids: Vec<Level>, asks: Vec<Level>) -> Book {
     let mut book = Book::new(Display::Recorded);
-    book.play_snapshot(&Snapshot {
-        instrument: InstrumentId(0),
-        last_update_id: 10,
-        bids,
-        asks,
-    });
+    book.play_snapshot(&Snapshot { instrument: InstrumentId(0), last_update_id: 10, bids, asks });
     book
 }
 
@@ -273,11 +254,7 @@ fn the_newest_of_quote_and_depth_decides_the_best_level() {
         asks: vec![],
     };
     book.play_depth(&depth(12, vec![row(99, 7)]));
-    assert_eq!(
-        book.best(Side::Buy),
-        Some(row(98, 2)),
-        "older than the quote"
-    );
+    assert_eq!(book.best(Side::Buy), Some(row(98, 2)), "older than the quote");
     book.play_depth(&depth(20, vec![row(99, 7)]));
     assert_eq!(book.best(Side::Buy), Some(row(99, 7)));
     book.play_quote(19, row(98, 2), row(100, 1));
@@ -296,8 +273,5 @@ fn a_level_that_vanishes_leaves_nobody_ahead() {
         bids: vec![row(99, 0)],
         asks: vec![],
     });
-    assert_eq!(
-        book.play_trade(whole(99), whole(1), Side::Sell),
-        [(1, whole(99), whole(1))]
-    );
+    assert_eq!(book.play_trade(whole(99), whole(1), Side::Sell), [(1, whole(99), whole(1))]);
 }

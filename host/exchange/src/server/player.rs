@@ -27,12 +27,7 @@ fn sent(data: &MarketData) -> Option<Timestamp> {
     }
 }
 
-pub(super) async fn play(
-    shared: Arc<Shared>,
-    recording: Recording,
-    speed: f64,
-    instruments: Vec<Instrument>,
-) {
+pub(super) async fn play(shared: Arc<Shared>, recording: Recording, speed: f64, instruments: Vec<Instrument>) {
     let parser = StreamParser::new(&instruments).with_bare_snapshot(InstrumentId(0));
     let (read, mut lines) = mpsc::channel::<Result<Line, RecordingError>>(AHEAD);
     // Ends by itself when the player is gone: the channel is closed then.
@@ -62,9 +57,7 @@ pub(super) async fn play(
         };
         let first = *first.get_or_insert(line.received);
         let after = Duration::from_micros(line.received.since(first).0).as_secs_f64() / speed;
-        let due = Duration::try_from_secs_f64(after)
-            .ok()
-            .and_then(|after| started.checked_add(after));
+        let due = Duration::try_from_secs_f64(after).ok().and_then(|after| started.checked_add(after));
         if let Some(due) = due.filter(|due| *due > Instant::now()) {
             tokio::time::sleep_until(due).await;
         }
@@ -78,13 +71,7 @@ pub(super) async fn play(
         if let Err(error) = &parsed {
             state.broken_line(format!("line {}: {error}", line.number));
         }
-        state.play(
-            now,
-            parsed.as_ref().ok(),
-            &line.raw,
-            stream_of(&line.raw),
-            data_of(&line.raw),
-        );
+        state.play(now, parsed.as_ref().ok(), &line.raw, stream_of(&line.raw), data_of(&line.raw));
     }
     shared.lock().finished = true;
 }

@@ -26,11 +26,7 @@ const MOST_STREAMS: usize = 1_024;
 pub(super) async fn run(socket: WebSocket, doors: Doors, purpose: Purpose, names: Vec<String>) {
     let Doors { shared, mut stop } = doors;
     let is_api = matches!(purpose, Purpose::Api(_));
-    let Opened {
-        id,
-        mut queue,
-        dropped,
-    } = {
+    let Opened { id, mut queue, dropped } = {
         let mut state = shared.lock();
         let opened = state.open(purpose);
         let names = names.iter().take(MOST_STREAMS);
@@ -109,7 +105,8 @@ fn control(shared: &Shared, id: u64, text: &str) -> Value {
         Ok(control) => control,
         Err(error) => return json!({ "code": 3, "msg": format!("Invalid JSON: {error}") }),
     };
-    let invalid = |msg: &str| json!({ "error": { "code": 2, "msg": format!("Invalid request: {msg}") }, "id": control.id });
+    let invalid =
+        |msg: &str| json!({ "error": { "code": 2, "msg": format!("Invalid request: {msg}") }, "id": control.id });
     let names: Option<Vec<&str>> = control.params.iter().map(Value::as_str).collect();
     let mut state = shared.lock();
     let result = match (control.method.as_str(), names) {

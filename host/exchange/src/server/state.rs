@@ -30,10 +30,7 @@ pub(super) enum Clock {
 
 impl Clock {
     pub(super) fn running(start: Timestamp) -> Self {
-        Clock::Running {
-            start,
-            since: Instant::now(),
-        }
+        Clock::Running { start, since: Instant::now() }
     }
 
     pub(super) fn played(start: Timestamp) -> Self {
@@ -42,9 +39,9 @@ impl Clock {
 
     pub(super) fn now(&self) -> Timestamp {
         match self {
-            Clock::Running { start, since } => start.plus(Micros(
-                u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX),
-            )),
+            Clock::Running { start, since } => {
+                start.plus(Micros(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)))
+            }
             Clock::Played(now) => *now,
         }
     }
@@ -53,10 +50,7 @@ impl Clock {
 /// What a socket is for.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    Streams {
-        names: BTreeSet<String>,
-        combined: bool,
-    },
+    Streams { names: BTreeSet<String>, combined: bool },
     Api(WsSession),
 }
 
@@ -169,14 +163,7 @@ impl State {
         let (alive, dropped) = oneshot::channel();
         let id = self.next_socket;
         self.next_socket = id.saturating_add(1);
-        self.sockets.insert(
-            id,
-            Socket {
-                queue: sender,
-                purpose,
-                _dropped: alive,
-            },
-        );
+        self.sockets.insert(id, Socket { queue: sender, purpose, _dropped: alive });
         Opened { id, queue, dropped }
     }
 
@@ -203,29 +190,18 @@ impl State {
 
     /// Subscribes; an unknown stream is silent, as at the venue.
     pub(super) fn subscribe(&mut self, id: u64, name: &str) {
-        let Some(Socket {
-            purpose: Purpose::Streams { names, .. },
-            ..
-        }) = self.sockets.get_mut(&id)
-        else {
+        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else {
             return;
         };
         if names.insert(name.to_owned()) {
             self.exchange.listen(name);
-            self.by_stream
-                .entry(name.to_owned())
-                .or_default()
-                .insert(id);
+            self.by_stream.entry(name.to_owned()).or_default().insert(id);
             self.subscribed.send_replace(true);
         }
     }
 
     pub(super) fn unsubscribe(&mut self, id: u64, name: &str) {
-        let Some(Socket {
-            purpose: Purpose::Streams { names, .. },
-            ..
-        }) = self.sockets.get_mut(&id)
-        else {
+        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else {
             return;
         };
         if names.remove(name) {
@@ -256,11 +232,7 @@ impl State {
     /// it causes.
     pub(super) fn frame(&mut self, id: u64, text: &str) {
         let now = self.clock.now();
-        let Some(Socket {
-            purpose: Purpose::Api(session),
-            ..
-        }) = self.sockets.get_mut(&id)
-        else {
+        let Some(Socket { purpose: Purpose::Api(session), .. }) = self.sockets.get_mut(&id) else {
             return;
         };
         let answer = self.exchange.ws_api(now, session, text);
@@ -275,11 +247,7 @@ impl State {
         };
         if let Err(error) = socket.queue.try_send(text) {
             if matches!(error, mpsc::error::TrySendError::Full(_)) {
-                tracing::warn!(
-                    socket = id,
-                    waiting = QUEUE,
-                    "a socket does not read and is dropped"
-                );
+                tracing::warn!(socket = id, waiting = QUEUE, "a socket does not read and is dropped");
             }
             self.close(id);
         }
@@ -295,14 +263,7 @@ impl State {
                 self.sockets.get(&id).map(|socket| &socket.purpose),
                 Some(Purpose::Streams { combined: true, .. })
             );
-            self.send(
-                id,
-                if enveloped {
-                    combined.clone()
-                } else {
-                    inner.clone()
-                },
-            );
+            self.send(id, if enveloped { combined.clone() } else { inner.clone() });
         }
     }
 
@@ -320,11 +281,7 @@ impl State {
                     Purpose::Api(session) => Some((*id, session)),
                     Purpose::Streams { .. } => None,
                 })
-                .flat_map(|(id, session)| {
-                    session
-                        .subscriptions()
-                        .map(move |(number, key)| (id, number, key))
-                })
+                .flat_map(|(id, session)| session.subscriptions().map(move |(number, key)| (id, number, key)))
                 .filter(|(_, _, key)| *key == message.api_key)
                 .map(|(id, number, _)| (id, number))
                 .collect();

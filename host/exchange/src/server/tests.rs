@@ -27,9 +27,7 @@ const ORDER: &str = "/api/v3/order";
 
 async fn serve(market: Market, config: ExchangeConfig) -> ServerHandle {
     let exchange = Exchange::new(config).unwrap();
-    start(exchange, market, (Ipv4Addr::LOCALHOST, 0).into())
-        .await
-        .unwrap()
+    start(exchange, market, (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap()
 }
 
 /// A recording with one symbol, as fast as it can be played.
@@ -39,28 +37,16 @@ async fn replay(path: &Path) -> ServerHandle {
         start: first_time(path).unwrap(),
         ..config(1)
     };
-    let market = Market::Replay {
-        path: path.to_owned(),
-        speed: 1e6,
-    };
+    let market = Market::Replay { path: path.to_owned(), speed: 1e6 };
     serve(market, config).await
 }
 
 fn address(handle: &ServerHandle) -> SocketAddr {
-    handle
-        .rest_url
-        .trim_start_matches("http://")
-        .parse()
-        .unwrap()
+    handle.rest_url.trim_start_matches("http://").parse().unwrap()
 }
 
 /// One request on its own connection: status, headers, body.
-async fn http(
-    handle: &ServerHandle,
-    method: &str,
-    target: &str,
-    key: &str,
-) -> (u16, String, Value) {
+async fn http(handle: &ServerHandle, method: &str, target: &str, key: &str) -> (u16, String, Value) {
     let (address, method) = (address(handle), method.to_owned());
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: {address}\r\nX-MBX-APIKEY: {key}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -76,11 +62,7 @@ async fn http(
     let answer = answer.await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (
-        status,
-        head.to_lowercase(),
-        serde_json::from_str(body).unwrap(),
-    )
+    (status, head.to_lowercase(), serde_json::from_str(body).unwrap())
 }
 
 async fn get(handle: &ServerHandle, target: &str) -> Value {
@@ -90,9 +72,7 @@ async fn get(handle: &ServerHandle, target: &str) -> Value {
 }
 
 async fn now(handle: &ServerHandle) -> u64 {
-    get(handle, "/api/v3/time").await["serverTime"]
-        .as_u64()
-        .unwrap()
+    get(handle, "/api/v3/time").await["serverTime"].as_u64().unwrap()
 }
 
 async fn signed(handle: &ServerHandle, method: &str, path: &str, query: &str) -> Value {
@@ -103,18 +83,11 @@ async fn signed(handle: &ServerHandle, method: &str, path: &str, query: &str) ->
 }
 
 async fn connect(url: &str) -> Socket {
-    timeout(PATIENCE, connect_async(url))
-        .await
-        .unwrap()
-        .unwrap()
-        .0
+    timeout(PATIENCE, connect_async(url)).await.unwrap().unwrap().0
 }
 
 async fn say(socket: &mut Socket, message: Value) {
-    socket
-        .send(Message::text(message.to_string()))
-        .await
-        .unwrap();
+    socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
 /// The next text, byte for byte; `None` when the socket has ended.
@@ -147,19 +120,10 @@ async fn user_stream(handle: &ServerHandle) -> Socket {
     let mut socket = connect(&handle.ws_api_url).await;
     let payload = format!("apiKey=ada&timestamp={}", now(handle).await);
     let timestamp = payload.rsplit('=').next().unwrap().parse::<u64>().unwrap();
-    let params =
-        json!({"apiKey": "ada", "timestamp": timestamp, "signature": signature("ada", &payload)});
-    say(
-        &mut socket,
-        json!({"id": "sub", "method": "userDataStream.subscribe.signature", "params": params}),
-    )
-    .await;
+    let params = json!({"apiKey": "ada", "timestamp": timestamp, "signature": signature("ada", &payload)});
+    say(&mut socket, json!({"id": "sub", "method": "userDataStream.subscribe.signature", "params": params})).await;
     let answer = next(&mut socket).await;
-    assert_eq!(
-        (&answer["id"], &answer["status"]),
-        (&json!("sub"), &json!(200)),
-        "{answer}"
-    );
+    assert_eq!((&answer["id"], &answer["status"]), (&json!("sub"), &json!(200)), "{answer}");
     assert_eq!(answer["result"]["subscriptionId"], 0);
     socket
 }
@@ -177,10 +141,7 @@ async fn an_order_by_rest_is_told_on_the_account_subscription() {
     let rest = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=50000&quantity=0.2&newClientOrderId=mine";
     let placed = signed(&handle, "POST", ORDER, rest).await;
     let told = report(&mut user, "NEW").await;
-    assert_eq!(
-        (&told["c"], &told["i"], &told["X"]),
-        (&json!("mine"), &placed["orderId"], &json!("NEW"))
-    );
+    assert_eq!((&told["c"], &told["i"], &told["X"]), (&json!("mine"), &placed["orderId"], &json!("NEW")));
     let position = next(&mut user).await;
     assert_eq!(position["event"]["e"], "outboundAccountPosition");
 
@@ -189,32 +150,15 @@ async fn an_order_by_rest_is_told_on_the_account_subscription() {
     let amended = signed(&handle, "PUT", "/api/v3/order/amend/keepPriority", &amend).await;
     assert_eq!(amended["amendedOrder"]["clientOrderId"], "mine");
     assert_eq!(report(&mut user, "REPLACED").await["q"], "0.10000000");
-    assert_eq!(
-        signed(&handle, "GET", ORDER, &id).await["origQty"],
-        "0.10000000"
-    );
+    assert_eq!(signed(&handle, "GET", ORDER, &id).await["origQty"], "0.10000000");
     signed(&handle, "DELETE", ORDER, &id).await;
     assert_eq!(report(&mut user, "CANCELED").await["C"], "mine");
 
-    let taken = signed(
-        &handle,
-        "POST",
-        ORDER,
-        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01",
-    )
-    .await;
+    let taken = signed(&handle, "POST", ORDER, "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01").await;
     let trade = report(&mut user, "TRADE").await;
-    assert_eq!(
-        (&trade["i"], &trade["t"]),
-        (&taken["orderId"], &taken["fills"][0]["tradeId"])
-    );
-    let trades = signed(
-        &handle,
-        "GET",
-        "/api/v3/myTrades",
-        &format!("symbol=BTCUSDT&orderId={}", taken["orderId"]),
-    )
-    .await;
+    assert_eq!((&trade["i"], &trade["t"]), (&taken["orderId"], &taken["fills"][0]["tradeId"]));
+    let trades =
+        signed(&handle, "GET", "/api/v3/myTrades", &format!("symbol=BTCUSDT&orderId={}", taken["orderId"])).await;
     assert_eq!(trades[0]["id"], trade["t"]);
     let account = signed(&handle, "GET", "/api/v3/account", "omitZeroBalances=true").await;
     assert_eq!(account["balances"].as_array().unwrap().len(), 3);
@@ -224,38 +168,14 @@ async fn an_order_by_rest_is_told_on_the_account_subscription() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rest_answers_with_the_venues_status_and_headers() {
     let handle = serve(Market::Generator, config(1)).await;
-    let (status, head, info) = http(
-        &handle,
-        "GET",
-        "/api/v3/exchangeInfo?symbols=[%22ETHUSDT%22,%22BTCUSDT%22]",
-        "",
-    )
-    .await;
-    assert_eq!(
-        (status, info["symbols"].as_array().unwrap().len()),
-        (200, 2)
-    );
-    assert!(
-        head.contains("x-mbx-used-weight-1m: 20") && head.contains("application/json"),
-        "{head}"
-    );
+    let (status, head, info) =
+        http(&handle, "GET", "/api/v3/exchangeInfo?symbols=[%22ETHUSDT%22,%22BTCUSDT%22]", "").await;
+    assert_eq!((status, info["symbols"].as_array().unwrap().len()), (200, 2));
+    assert!(head.contains("x-mbx-used-weight-1m: 20") && head.contains("application/json"), "{head}");
     let one = get(&handle, "/api/v3/exchangeInfo?symbol=ETHUSDT").await;
     assert_eq!(one["symbols"][0]["symbol"], "ETHUSDT");
-    assert_eq!(
-        get(&handle, "/api/v3/depth?symbol=BTCUSDT&limit=5").await["bids"]
-            .as_array()
-            .unwrap()
-            .len(),
-        5
-    );
-    assert_eq!(
-        get(&handle, "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=7")
-            .await
-            .as_array()
-            .unwrap()
-            .len(),
-        7
-    );
+    assert_eq!(get(&handle, "/api/v3/depth?symbol=BTCUSDT&limit=5").await["bids"].as_array().unwrap().len(), 5);
+    assert_eq!(get(&handle, "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=7").await.as_array().unwrap().len(), 7);
     let (status, _, body) = http(&handle, "GET", "/api/v3/account?timestamp=1", "eve").await;
     assert_eq!((status, &body["code"]), (401, &json!(-2015)));
     let (status, _, body) = http(&handle, "GET", "/sapi/v1/capital/config/getall", "").await;
@@ -269,30 +189,20 @@ async fn rest_answers_with_the_venues_status_and_headers() {
 async fn streams_are_subscribed_to_and_left() {
     let handle = serve(Market::Generator, config(1)).await;
     let mut socket = connect(&format!("{}/stream", handle.stream_url)).await;
-    say(&mut socket, json!({"method": "SUBSCRIBE", "params": ["btcusdt@trade", "btcusdt@bookTicker", "nopeusdt@trade"], "id": 1})).await;
-    assert_eq!(
-        until(&mut socket, |m| m["id"] == 1).await["result"],
-        Value::Null
-    );
+    say(
+        &mut socket,
+        json!({"method": "SUBSCRIBE", "params": ["btcusdt@trade", "btcusdt@bookTicker", "nopeusdt@trade"], "id": 1}),
+    )
+    .await;
+    assert_eq!(until(&mut socket, |m| m["id"] == 1).await["result"], Value::Null);
     for stream in ["btcusdt@trade", "btcusdt@bookTicker"] {
         let message = until(&mut socket, |message| message["stream"] == stream).await;
         assert_eq!(message["data"]["s"], "BTCUSDT");
     }
-    say(
-        &mut socket,
-        json!({"method": "LIST_SUBSCRIPTIONS", "id": 2}),
-    )
-    .await;
+    say(&mut socket, json!({"method": "LIST_SUBSCRIPTIONS", "id": 2})).await;
     let listed = until(&mut socket, |m| m["id"] == 2).await;
-    assert_eq!(
-        listed["result"],
-        json!(["btcusdt@bookTicker", "btcusdt@trade", "nopeusdt@trade"])
-    );
-    say(
-        &mut socket,
-        json!({"method": "UNSUBSCRIBE", "params": ["btcusdt@trade"], "id": "three"}),
-    )
-    .await;
+    assert_eq!(listed["result"], json!(["btcusdt@bookTicker", "btcusdt@trade", "nopeusdt@trade"]));
+    say(&mut socket, json!({"method": "UNSUBSCRIBE", "params": ["btcusdt@trade"], "id": "three"})).await;
     until(&mut socket, |m| m["id"] == "three").await;
     let mut heard = BTreeSet::new();
     for _ in 0..60 {
@@ -301,38 +211,21 @@ async fn streams_are_subscribed_to_and_left() {
     assert_eq!(heard, BTreeSet::from(["\"btcusdt@bookTicker\"".to_owned()]));
 
     say(&mut socket, json!({"method": "DANCE", "id": 4})).await;
-    assert_eq!(
-        until(&mut socket, |m| m["id"] == 4).await["error"]["code"],
-        2
-    );
+    assert_eq!(until(&mut socket, |m| m["id"] == 4).await["error"]["code"], 2);
     socket.send(Message::text("{")).await.unwrap();
-    assert_eq!(
-        until(&mut socket, |m| m["code"] == 3).await["id"],
-        Value::Null
-    );
+    assert_eq!(until(&mut socket, |m| m["code"] == 3).await["id"], Value::Null);
     socket.send(Message::Ping("hello".into())).await.unwrap();
     loop {
-        let message = timeout(PATIENCE, socket.next())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        let message = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
         if let Message::Pong(payload) = message {
             assert_eq!(payload, "hello");
             break;
         }
     }
 
-    let mut raw = connect(&format!(
-        "{}/ws/btcusdt@trade/ethusdt@trade",
-        handle.stream_url
-    ))
-    .await;
+    let mut raw = connect(&format!("{}/ws/btcusdt@trade/ethusdt@trade", handle.stream_url)).await;
     assert_eq!(next(&mut raw).await["e"], "trade");
-    let named = format!(
-        "{}/stream?streams=btcusdt@trade/ethusdt@trade",
-        handle.stream_url
-    );
+    let named = format!("{}/stream?streams=btcusdt@trade/ethusdt@trade", handle.stream_url);
     let mut named = connect(&named).await;
     until(&mut named, |message| message["stream"] == "ethusdt@trade").await;
     handle.stop().await;
@@ -340,50 +233,31 @@ async fn streams_are_subscribed_to_and_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_waits_for_its_first_listener_and_plays_every_line() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/fixtures/recordings/spot_btcusdt_cut.gz");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/recordings/spot_btcusdt_cut.gz");
     let handle = replay(&path).await;
     let first = first_time(&path).unwrap().as_millis();
     let mut user = user_stream(&handle).await;
     // The fourth line sells at this price.
     let rest = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=61837.63&quantity=0.005";
     assert_eq!(signed(&handle, "POST", ORDER, rest).await["status"], "NEW");
-    assert_eq!(
-        (now(&handle).await, handle.finished()),
-        (first, false),
-        "time stands still until somebody listens"
-    );
+    assert_eq!((now(&handle).await, handle.finished()), (first, false), "time stands still until somebody listens");
 
     let mut socket = connect(&format!("{}/stream", handle.stream_url)).await;
     let streams = ["btcusdt@depth@100ms", "btcusdt@bookTicker", "btcusdt@trade"];
-    say(
-        &mut socket,
-        json!({"method": "SUBSCRIBE", "params": streams, "id": 1}),
-    )
-    .await;
-    let recorded: Vec<_> = Recording::open(&path)
-        .unwrap()
-        .flatten()
-        .filter(|line| stream_of(&line.raw).is_some())
-        .collect();
+    say(&mut socket, json!({"method": "SUBSCRIBE", "params": streams, "id": 1})).await;
+    let recorded: Vec<_> =
+        Recording::open(&path).unwrap().flatten().filter(|line| stream_of(&line.raw).is_some()).collect();
     let mut lines = recorded.iter();
     while lines.len() > 0 {
         let heard = text(&mut socket).await.unwrap();
         if heard != r#"{"id":1,"result":null}"# {
-            assert_eq!(
-                heard.as_bytes(),
-                lines.next().unwrap().raw,
-                "byte for byte, in order"
-            );
+            assert_eq!(heard.as_bytes(), lines.next().unwrap().raw, "byte for byte, in order");
         }
     }
     finish(&handle).await;
     assert_eq!(handle.broken_lines(), Vec::<String>::new());
     let trade = report(&mut user, "TRADE").await;
-    assert_eq!(
-        (&trade["X"], &trade["L"], &trade["m"]),
-        (&json!("FILLED"), &json!("61837.63000000"), &json!(true))
-    );
+    assert_eq!((&trade["X"], &trade["L"], &trade["m"]), (&json!("FILLED"), &json!("61837.63000000"), &json!(true)));
     assert!(now(&handle).await >= recorded.last().unwrap().received.as_millis());
     let depth = get(&handle, "/api/v3/depth?symbol=BTCUSDT&limit=1").await;
     assert_eq!(depth["bids"][0][0], "61851.99000000");
@@ -417,20 +291,9 @@ async fn a_socket_that_does_not_read_is_dropped_and_nobody_waits_for_it() {
     let mut user = user_stream(&handle).await;
     let mut slow = connect(&format!("{}/ws/btcusdt@bookTicker", handle.stream_url)).await;
     finish(&handle).await;
-    assert_eq!(
-        handle.broken_lines().len(),
-        1,
-        "{:?}",
-        handle.broken_lines()
-    );
+    assert_eq!(handle.broken_lines().len(), 1, "{:?}", handle.broken_lines());
     assert!(handle.broken_lines()[0].contains(&format!("line {}", LINES + 1)));
-    signed(
-        &handle,
-        "POST",
-        ORDER,
-        "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01",
-    )
-    .await;
+    signed(&handle, "POST", ORDER, "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01").await;
     report(&mut user, "TRADE").await;
     let begun = Instant::now();
     handle.stop().await;
@@ -473,27 +336,12 @@ async fn what_can_not_be_served_is_said() {
     let begin = |market, at: SocketAddr| start(Exchange::new(config(1)).unwrap(), market, at);
     let free: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
     for speed in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let market = Market::Replay {
-            path: PathBuf::from("x"),
-            speed,
-        };
-        assert!(matches!(
-            begin(market, free).await,
-            Err(ExchangeError::Speed { .. })
-        ));
+        let market = Market::Replay { path: PathBuf::from("x"), speed };
+        assert!(matches!(begin(market, free).await, Err(ExchangeError::Speed { .. })));
     }
-    let market = Market::Replay {
-        path: PathBuf::from("/nowhere"),
-        speed: 1.0,
-    };
-    assert!(matches!(
-        begin(market, free).await,
-        Err(ExchangeError::Recording(_))
-    ));
+    let market = Market::Replay { path: PathBuf::from("/nowhere"), speed: 1.0 };
+    assert!(matches!(begin(market, free).await, Err(ExchangeError::Recording(_))));
     let taken = std::net::TcpListener::bind(free).unwrap();
     let taken = taken.local_addr().map(|at| (at, taken)).unwrap();
-    assert!(matches!(
-        begin(Market::Generator, taken.0).await,
-        Err(ExchangeError::Listen { .. })
-    ));
+    assert!(matches!(begin(Market::Generator, taken.0).await, Err(ExchangeError::Listen { .. })));
 }

@@ -10,12 +10,7 @@ use crate::payload::Happened;
 
 impl Exchange {
     /// Cancels an open order of the account; the caller looked it up.
-    pub(crate) fn cancel(
-        &mut self,
-        id: u64,
-        cancel_id: Option<&str>,
-        now: Timestamp,
-    ) -> Option<String> {
+    pub(crate) fn cancel(&mut self, id: u64, cancel_id: Option<&str>, now: Timestamp) -> Option<String> {
         let cancel_id = match cancel_id {
             Some(id) => id.to_owned(),
             None => self.random_id(),
@@ -26,13 +21,7 @@ impl Exchange {
             market.book.remove(order.side, order.price, id);
         }
         self.release(id, Status::Canceled, None, now);
-        self.tell(
-            id,
-            &Happened::Canceled {
-                cancel_id: &cancel_id,
-            },
-            now,
-        );
+        self.tell(id, &Happened::Canceled { cancel_id: &cancel_id }, now);
         self.show_book(symbol, now);
         self.tell_positions(now);
         Some(cancel_id)
@@ -52,16 +41,10 @@ impl Exchange {
         let (account, symbol, side, price) = (order.account, order.symbol, order.side, order.price);
         let rules = self.rules(symbol)?;
         if quantity == order.quantity {
-            return Err(Refusal::new(
-                -2038,
-                "The requested action would change no state; rejecting.",
-            ));
+            return Err(Refusal::new(-2038, "The requested action would change no state; rejecting."));
         }
         if quantity > order.quantity {
-            return Err(Refusal::new(
-                -2038,
-                "Order amend (quantity increase) is not supported.",
-            ));
+            return Err(Refusal::new(-2038, "Order amend (quantity increase) is not supported."));
         }
         filters::precision("newQty", quantity)?;
         filters::quantity(&rules, quantity)?;

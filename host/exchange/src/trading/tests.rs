@@ -41,26 +41,17 @@ enum Doing {
 }
 
 fn doing() -> impl Strategy<Value = Doing> {
-    let place = (
-        0..2usize,
-        0..2usize,
-        any::<bool>(),
-        0..7usize,
-        -400i64..400,
-        1u32..40_000,
-        0..5usize,
-    )
-        .prop_map(
-            |(account, symbol, buys, kind, ticks, lots, self_trade)| Doing::Place {
-                account,
-                symbol,
-                buys,
-                kind,
-                ticks,
-                lots,
-                self_trade,
-            },
-        );
+    let place = (0..2usize, 0..2usize, any::<bool>(), 0..7usize, -400i64..400, 1u32..40_000, 0..5usize).prop_map(
+        |(account, symbol, buys, kind, ticks, lots, self_trade)| Doing::Place {
+            account,
+            symbol,
+            buys,
+            kind,
+            ticks,
+            lots,
+            self_trade,
+        },
+    );
     prop_oneof![
         6 => place,
         2 => (0..40usize).prop_map(|place| Doing::Cancel { place }),
@@ -82,26 +73,14 @@ fn act(desk: &mut Desk, doing: &Doing) -> Vec<String> {
         Some((KEYS[order.account], symbol, order))
     };
     match *doing {
-        Doing::Place {
-            account,
-            symbol,
-            buys,
-            kind,
-            ticks,
-            lots,
-            self_trade,
-        } => {
+        Doing::Place { account, symbol, buys, kind, ticks, lots, self_trade } => {
             let rules = desk.exchange.config.symbols[symbol].clone();
             let side = if buys { Side::Buy } else { Side::Sell };
             let best = desk.exchange.markets[symbol].book.best(side.opposite());
             let price = best.map_or(rules.start_price, |best| best.price)
                 + rules.tick_size
                     * decimal(&format!("{}", ticks.abs()))
-                    * if ticks < 0 {
-                        -decimal("1")
-                    } else {
-                        decimal("1")
-                    };
+                    * if ticks < 0 { -decimal("1") } else { decimal("1") };
             let quantity = rules.step_size * decimal(&lots.to_string());
             let kind = [
                 format!("LIMIT&timeInForce=GTC&price={price}&quantity={quantity}"),
@@ -115,14 +94,8 @@ fn act(desk: &mut Desk, doing: &Doing) -> Vec<String> {
                 .clone();
             let mode = ["", "NONE", "EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"][self_trade];
             let side = if buys { "BUY" } else { "SELL" };
-            let query = format!(
-                "symbol={}&side={side}&type={kind}&selfTradePreventionMode={mode}",
-                rules.symbol
-            );
-            said.push(
-                desk.signed(KEYS[account], "POST", "/api/v3/order", &query)
-                    .body,
-            );
+            let query = format!("symbol={}&side={side}&type={kind}&selfTradePreventionMode={mode}", rules.symbol);
+            said.push(desk.signed(KEYS[account], "POST", "/api/v3/order", &query).body);
         }
         Doing::Cancel { place } => {
             if let Some((key, symbol, order)) = open(desk, place) {
@@ -130,46 +103,23 @@ fn act(desk: &mut Desk, doing: &Doing) -> Vec<String> {
                 said.push(desk.signed(key, "DELETE", "/api/v3/order", &query).body);
             }
         }
-        Doing::Amend {
-            place,
-            percent,
-            keeps_name,
-        } => {
+        Doing::Amend { place, percent, keeps_name } => {
             if let Some((key, symbol, order)) = open(desk, place) {
                 let step = desk.exchange.config.symbols[order.symbol].step_size;
-                let lots = (order.quantity * decimal(&percent.to_string()) / decimal("100") / step)
-                    .trunc();
-                let name = if keeps_name {
-                    order.client_order_id.as_str()
-                } else {
-                    ""
-                };
-                let query = format!(
-                    "symbol={symbol}&orderId={}&newQty={}&newClientOrderId={name}",
-                    order.id,
-                    lots * step
-                );
-                said.push(
-                    desk.signed(key, "PUT", "/api/v3/order/amend/keepPriority", &query)
-                        .body,
-                );
+                let lots = (order.quantity * decimal(&percent.to_string()) / decimal("100") / step).trunc();
+                let name = if keeps_name { order.client_order_id.as_str() } else { "" };
+                let query =
+                    format!("symbol={symbol}&orderId={}&newQty={}&newClientOrderId={name}", order.id, lots * step);
+                said.push(desk.signed(key, "PUT", "/api/v3/order/amend/keepPriority", &query).body);
             }
         }
         Doing::CancelAll { account, symbol } => {
             let query = format!("symbol={}", desk.exchange.config.symbols[symbol].symbol);
-            said.push(
-                desk.signed(KEYS[account], "DELETE", "/api/v3/openOrders", &query)
-                    .body,
-            );
+            said.push(desk.signed(KEYS[account], "DELETE", "/api/v3/openOrders", &query).body);
         }
         Doing::Wait { millis } => desk.advance(millis),
     }
-    said.extend(
-        desk.exchange
-            .drain_streams()
-            .into_iter()
-            .map(|message| message.stream + &message.data),
-    );
+    said.extend(desk.exchange.drain_streams().into_iter().map(|message| message.stream + &message.data));
     said
 }
 
@@ -200,12 +150,10 @@ impl Told {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         if event["e"] == "outboundAccountPosition" {
             for row in event["B"].as_array().unwrap() {
-                self.balances
-                    .insert(text(&row["a"]), (text(&row["f"]), text(&row["l"])));
+                self.balances.insert(text(&row["a"]), (text(&row["f"]), text(&row["l"])));
             }
         } else {
-            self.filled
-                .insert(event["i"].as_u64().unwrap(), text(&event["z"]));
+            self.filled.insert(event["i"].as_u64().unwrap(), text(&event["z"]));
         }
     }
 }
@@ -283,15 +231,8 @@ fn an_amendment_below_what_was_executed_ends_the_order() {
     desk.check();
     assert_eq!(desk.holding(0, "BTC").locked, decimal("0"));
     assert!(desk.exchange.open.is_empty());
-    let kinds: Vec<_> = desk
-        .events("ada")
-        .iter()
-        .map(|event| event["x"].clone())
-        .collect();
-    assert_eq!(
-        kinds,
-        [Value::from("REPLACED"), Value::from("EXPIRED"), Value::Null]
-    );
+    let kinds: Vec<_> = desk.events("ada").iter().map(|event| event["x"].clone()).collect();
+    assert_eq!(kinds, [Value::from("REPLACED"), Value::from("EXPIRED"), Value::Null]);
 }
 
 #[test]
@@ -311,10 +252,7 @@ fn two_accounts_trade_with_each_other_at_the_makers_price() {
         desk.ask("ada", "GET", "/api/v3/myTrades", "symbol=BTCUSDT"),
         desk.ask("bob", "GET", "/api/v3/myTrades", "symbol=BTCUSDT"),
     );
-    assert_eq!(
-        (&maker[0]["isMaker"], &taker[0]["isMaker"]),
-        (&Value::from(true), &Value::from(false))
-    );
+    assert_eq!((&maker[0]["isMaker"], &taker[0]["isMaker"]), (&Value::from(true), &Value::from(false)));
     assert_eq!(maker[0]["id"], taker[0]["id"]);
     desk.check();
 }
