@@ -1,5 +1,7 @@
 //! Hot reload from outside: files change while the program runs.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read};

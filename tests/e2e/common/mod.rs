@@ -1,6 +1,7 @@
 //! Starts the program as a user would.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(unreachable_pub, reason = "a module of each test file")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
