@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use ringfence_binance::Credentials;
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, EngineError, Output};
-use ringfence_exchange::recording::{Recording, RecordingError, symbol_of};
+use ringfence_exchange::recording::{Recording, RecordingError, first_time, symbol_of};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, ExchangeError, SymbolConfig};
 use ringfence_model::strategy::{Mode, StopReason, Value};
 use ringfence_model::venue::{MarketData, VenueEvent};
@@ -53,7 +53,7 @@ pub struct RunConfig {
     pub balances: Vec<(String, Decimal)>,
     /// One way from the host to the venue; at least a microsecond.
     pub latency: Micros,
-    /// Start of a generated market, so that a run doesn't depend on today.
+    /// Start of a generated market, so that a run doesn't depend on today; a recording has its own.
     pub start: Timestamp,
     /// Ends a recording early, after this long in virtual time.
     pub length: Option<Micros>,
@@ -130,7 +130,11 @@ impl Run {
     ///
     /// # Errors
     /// The recording can't be opened, a symbol is unknown.
-    pub fn open(config: RunConfig, sandbox: Arc<Sandbox>) -> Result<Self, BacktestError> {
+    pub fn open(mut config: RunConfig, sandbox: Arc<Sandbox>) -> Result<Self, BacktestError> {
+        if let Source::Recording(path) = &config.source {
+            // Time begins where the recording does: a plugin's clock never runs backwards.
+            config.start = first_time(path)?;
+        }
         let symbols = match &config.source {
             Source::Recording(path) => vec![symbol_of(path)?],
             Source::Generator { symbols, .. } => symbols.clone(),
