@@ -70,6 +70,9 @@ pub(crate) struct PluginSummary {
     /// Realised and unrealised, in the quote asset.
     pub(crate) pnl: Decimal,
     pub(crate) handler_ns: HandlerTime,
+    /// Newest values of the plugin's own gauges and plots.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) gauges: BTreeMap<String, Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_fault: Option<String>,
 }
@@ -118,6 +121,7 @@ impl PluginSummary {
             position,
             pnl: seat.desk.pnl.round_dp(8).normalize(),
             handler_ns: HandlerTime { p50: seat.handler_p50_ns, p99: seat.handler_p99_ns },
+            gauges: seat.gauges.iter().cloned().collect(),
             last_fault: seat.last_fault.clone(),
         }
     }

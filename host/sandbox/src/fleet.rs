@@ -283,16 +283,21 @@ fn admit(sandbox: &Arc<Sandbox>, path: &Path) -> Option<Admitted> {
 }
 
 impl Keeper {
-    /// The files of the start, compiled side by side.
+    /// The files of the start, compiled side by side; each runs as soon as it is ready.
     fn open_all(&mut self, files: &[PathBuf]) {
-        let sandbox = &self.sandbox;
-        let admitted: Vec<Option<Admitted>> = std::thread::scope(|scope| {
-            let tasks: Vec<_> = files.iter().map(|path| scope.spawn(move || admit(sandbox, path))).collect();
-            tasks.into_iter().map(|task| task.join().ok().flatten()).collect()
+        let sandbox = Arc::clone(&self.sandbox);
+        std::thread::scope(|scope| {
+            let (ready, inbox) = channel();
+            for path in files {
+                let (sandbox, ready) = (&sandbox, ready.clone());
+                // Nobody but this scope takes them, and it waits for all.
+                scope.spawn(move || drop(ready.send(admit(sandbox, path))));
+            }
+            drop(ready);
+            for admitted in inbox.into_iter().flatten() {
+                self.take(admitted);
+            }
         });
-        for admitted in admitted.into_iter().flatten() {
-            self.take(admitted);
-        }
     }
 
     fn changed(&mut self, change: &Change) {

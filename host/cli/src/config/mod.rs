@@ -141,6 +141,10 @@ impl Config {
             if let Some(table) = root.table(&reader, "venue") {
                 read_venue(&reader, &table, &mut config.venue);
             }
+            if config.venue.kind != VenueKind::Sim {
+                // Real money is only what the operator names.
+                config.defaults.allocation.clear();
+            }
             if let Some(table) = root.table(&reader, "sim") {
                 table.keys(&reader, &["seed", "balances"]);
                 if let Some(seed) = table.whole(&reader, "seed", u64::MAX) {
@@ -273,6 +277,14 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_default() {
         assert_eq!(Config::parse("", "ringfence.toml").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn real_money_is_only_what_the_operator_names() {
+        let config =
+            Config::parse("[venue]\nkind = \"binance\"\n[plugins.a.allocation]\nUSDT = \"10\"", "r.toml").unwrap();
+        assert_eq!(config.grant("b").allocation, []);
+        assert_eq!(config.grant("a").allocation, [("USDT".to_owned(), Decimal::TEN)]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use ringfence_exchange::server::{self, Market, ServerHandle};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, SymbolConfig};
 use ringfence_model::strategy::{Manifest, Mode, Value};
 use ringfence_model::{SeatId, Timestamp};
-use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, Operator, Sandbox, SandboxConfig};
+use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, LogLevel, Operator, Sandbox, SandboxConfig};
 
 use crate::args::{RunArgs, Speed};
 use crate::config::{Config, VenueKind};
@@ -208,13 +208,14 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         },
     };
     let mut view = View::start(args.json, feed.clone())?;
-    let started = Instant::now();
     let told = feed.clone();
     let fleet = tokio::task::spawn_blocking(move || {
         Fleet::start(sandbox, fleet_config, Box::new(operator), Arc::new(move |event| tell(&told, event)))
     })
     .await??;
     hub_sender.send(Input::Mailbox(fleet.mailbox()));
+    // The first start of a plugin compiles it; that time is not the run's.
+    let started = Instant::now();
 
     let venue_name = config.venue.kind.name();
     let picture = |fleet: &Fleet| Picture {
@@ -346,6 +347,7 @@ fn tell(feed: &Feed, event: FleetEvent) {
         FleetEvent::Quarantined { name, reason } => {
             feed.say(format!("{name}: quarantined: {reason}; replace the file to start it again"));
         }
+        FleetEvent::Log { name, level: LogLevel::Debug, message } => tracing::debug!(plugin = name, "{message}"),
         FleetEvent::Log { name, level, message } => feed.say(format!("{name}: {level:?}: {message}")),
     }
 }
