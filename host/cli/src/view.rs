@@ -115,13 +115,30 @@ pub(crate) enum Wish {
     Quit,
 }
 
+/// A terminal that was taken. Dropping it gives it back, also on the way out of an error.
+#[derive(Debug)]
+pub(crate) struct Live {
+    terminal: ratatui::DefaultTerminal,
+    feed: Feed,
+    rates: Rates,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.feed.with(|state| state.drawn = false);
+        if let Err(error) = ratatui::try_restore() {
+            tracing::warn!(%error, "the terminal can't be given back; `reset` does it");
+        }
+    }
+}
+
 /// The output of a run.
 #[derive(Debug)]
 pub(crate) enum View {
     /// Lines on standard error.
     Plain { last: Instant },
     /// The whole terminal.
-    Live { terminal: Box<ratatui::DefaultTerminal>, feed: Feed, rates: Rates },
+    Live(Box<Live>),
 }
 
 impl View {
@@ -130,9 +147,9 @@ impl View {
         if json || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             return Ok(View::Plain { last: Instant::now() });
         }
-        let terminal = Box::new(ratatui::try_init()?);
+        let terminal = ratatui::try_init()?;
         feed.with(|state| state.drawn = true);
-        Ok(View::Live { terminal, feed, rates: Rates::default() })
+        Ok(View::Live(Box::new(Live { terminal, feed, rates: Rates::default() })))
     }
 
     /// Shows the picture, and says what the keys said.
@@ -157,7 +174,8 @@ impl View {
                 }
                 Ok(Wish::GoOn)
             }
-            View::Live { terminal, feed, rates } => {
+            View::Live(live) => {
+                let Live { terminal, feed, rates } = &mut **live;
                 rates.learn(picture);
                 terminal.draw(|frame| draw(frame, picture, feed, rates))?;
                 while event::poll(Duration::ZERO)? {
@@ -174,20 +192,8 @@ impl View {
     }
 
     /// Gives the terminal back.
-    pub(crate) fn end(&mut self) -> std::io::Result<()> {
-        if let View::Live { feed, .. } = self {
-            feed.with(|state| state.drawn = false);
-            ratatui::try_restore()?;
-            *self = View::Plain { last: Instant::now() };
-        }
-        Ok(())
-    }
-}
-
-impl Drop for View {
-    fn drop(&mut self) {
-        // An error on the way out must not leave the terminal raw.
-        drop(self.end());
+    pub(crate) fn end(&mut self) {
+        *self = View::Plain { last: Instant::now() };
     }
 }
 

@@ -264,7 +264,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         }
         None => Vec::new(),
     };
-    view.end()?;
+    view.end();
 
     let mut plugins: Vec<_> = seats.iter().map(|seat| PluginSummary::new(seat, &instruments)).collect();
     for (plugin, state) in plugins.iter_mut().zip(states) {

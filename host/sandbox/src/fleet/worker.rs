@@ -151,7 +151,9 @@ impl Worker {
                 }
             }
             Job::Report { reply } => {
-                let reports = self.seats.iter().map(|(_, seat)| seat.report()).collect();
+                // A seat whose only file was refused has nothing to report.
+                let open = self.seats.iter().filter(|(_, seat)| seat.state() != SeatState::Empty);
+                let reports = open.map(|(_, seat)| seat.report()).collect();
                 drop(reply.send(reports));
             }
             Job::Drain { reply } => self.drains.push(reply),
