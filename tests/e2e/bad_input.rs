@@ -128,7 +128,7 @@ fn broken_lines_of_a_recording_are_counted() {
 #[test]
 fn wrong_usage_has_its_own_code() {
     let dir = tempfile::tempdir().expect("a folder");
-    for args in [&["--for", "soon"][..], &["--speed", "0"], &["--colour"]] {
+    for args in [&["--for", "soon"][..], &["--speed", "0"], &["--speed", "10"], &["--colour"]] {
         assert_eq!(run(dir.path(), args).status.code(), Some(2), "{args:?}");
     }
 }

@@ -123,3 +123,23 @@ fn people_get_a_table() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+/// A build of the JavaScript example that keeps its engine's WASI imports trades exactly like the one without.
+/// The checks build it (`node sdk/js/build.mjs … --wasi`); without it there is nothing to run.
+#[test]
+fn languages_that_want_wasi_get_an_inert_one() {
+    let built = top().join("target/virtual-wasi/rsi-reversion.wasm");
+    if !built.exists() && std::env::var_os("CI").is_none() {
+        eprintln!("skipped: {} was not built", built.display());
+        return;
+    }
+    let run = |file: &std::path::Path| {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::copy(file, dir.path().join("rsi-reversion.wasm")).expect("a build");
+        without_timing(summary(dir.path(), &["--speed", "max", "--for", "30s", "--json", "--plugins", "."]))
+    };
+    let with_wasi = run(&built);
+    assert_healthy(&with_wasi);
+    assert!(plugin(&with_wasi, "rsi-reversion")["fills"].as_u64().expect("fills") > 0, "{with_wasi:#}");
+    assert_eq!(with_wasi, run(&plugins().join("rsi-reversion.wasm")));
+}

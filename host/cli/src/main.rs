@@ -36,6 +36,12 @@ fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     let Command::Run(run) = args.command;
+    if run.replay.is_none() && matches!(run.speed, Some(Speed::Times(_))) {
+        eprintln!(
+            "error: --speed N plays a recording: name it with --replay FILE, or use --speed max for a generated market"
+        );
+        return ExitCode::from(2);
+    }
     let config = match read_config(&run) {
         Ok(config) => config,
         Err(error) => {

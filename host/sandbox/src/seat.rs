@@ -556,6 +556,10 @@ impl Seat {
     pub fn stop(&mut self, now: Timestamp, reason: StopReason) {
         // What it was told before its end, it handles before its end.
         while self.instance.is_some() && self.run(usize::MAX).consumed > 0 {}
+        // A plugin whose file comes back goes on where it was.
+        if let Some(state) = self.save() {
+            self.saved = Some(state);
+        }
         if let Some(mut instance) = self.instance.take() {
             *instance.post() = self.post.take();
             if let Err(fault) = instance.shutdown(reason) {

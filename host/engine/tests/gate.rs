@@ -1,0 +1,220 @@
+//! What the gate lets through: a table of refusals, each with its reason and bound, and
+//! properties that hold whatever a plugin asks for.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::sync::mpsc::{Receiver, channel};
+
+use proptest::prelude::*;
+use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, SeatConfig, SeatDesk};
+use ringfence_model::denial::{FilterKind, OrderField, QuotaKind, RiskLimit};
+use ringfence_model::desk::Desk;
+use ringfence_model::event::{HaltReason, Quote};
+use ringfence_model::order::{MarketSize, Trigger};
+use ringfence_model::{
+    Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderKind, Side, StreamKind,
+    TimeInForce, Timestamp,
+};
+
+fn dec(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn instrument(id: u32, trading: bool) -> Instrument {
+    Instrument {
+        id: InstrumentId(id),
+        symbol: format!("BTC{id}USDT"),
+        base: "BTC".into(),
+        quote: "USDT".into(),
+        price_scale: 2,
+        quantity_scale: 3,
+        tick_size: dec("0.01"),
+        min_price: dec("1"),
+        max_price: dec("100000"),
+        step_size: dec("0.001"),
+        min_quantity: dec("0.002"),
+        max_quantity: dec("50"),
+        market_max_quantity: dec("20"),
+        min_notional: dec("5"),
+        max_notional: dec("900000"),
+        min_notional_on_market: true,
+        max_open_orders: 3,
+        trading,
+    }
+}
+
+fn desk(limits: Limits, usdt: &str, btc: &str) -> (SeatDesk, Receiver<DeskCommand>) {
+    let instruments = vec![instrument(0, true), instrument(1, false), instrument(2, true)];
+    let config = EngineConfig { session: "gate".into(), instruments, query_after: Micros::from_secs(2) };
+    let mut engine = Engine::new(config).unwrap();
+    let (sender, commands) = channel();
+    let seat = SeatConfig {
+        name: "a".into(),
+        instruments: vec![InstrumentId(0), InstrumentId(1)],
+        allocation: vec![("USDT".into(), dec(usdt)), ("BTC".into(), dec(btc))],
+        limits,
+    };
+    let (_, mut desk) = engine.open_seat(seat, Box::new(move |command| drop(sender.send(command)))).unwrap();
+    let quote = Quote {
+        instrument: InstrumentId(0),
+        bid_price: dec("100"),
+        bid_quantity: dec("1"),
+        ask_price: dec("100"),
+        ask_quantity: dec("1"),
+    };
+    drop(desk.apply(&Event { seq: 1, ts: Timestamp(1), body: EventBody::Quote(quote) }));
+    (desk, commands)
+}
+
+fn order(instrument: u32, side: Side, kind: OrderKind) -> NewOrder {
+    NewOrder { instrument: InstrumentId(instrument), side, kind, reduce_only: false, tag: None }
+}
+
+fn limit(quantity: &str, price: &str) -> OrderKind {
+    OrderKind::Limit {
+        quantity: dec(quantity),
+        price: dec(price),
+        time_in_force: TimeInForce::Gtc,
+        iceberg_quantity: None,
+    }
+}
+
+#[test]
+fn each_rule_refuses_by_name() {
+    use Side::{Buy, Sell};
+    let market = |text: &str| OrderKind::Market(MarketSize::Base(dec(text)));
+    let filter = |kind, bound: &str, asked: &str| Denial::Filter { kind, bound: dec(bound), asked: dec(asked) };
+    let risk = |limit, allowed: &str, asked: &str| Denial::Risk { limit, allowed: dec(allowed), asked: dec(asked) };
+    let stop = OrderKind::StopLoss { quantity: dec("1"), trigger: Trigger::Price(dec("90")) };
+    let mut reducing = order(0, Sell, market("0.1"));
+    reducing.reduce_only = true;
+    let mut tagged = order(0, Buy, market("0.1"));
+    tagged.tag = Some("not a tag".into());
+    let table = [
+        (order(2, Buy, market("0.1")), Denial::NotPermitted),
+        (order(9, Buy, market("0.1")), Denial::NotPermitted),
+        (order(1, Buy, limit("0.1", "100")), Denial::Halted),
+        (order(0, Buy, market("0")), Denial::InvalidField(OrderField::Quantity)),
+        (order(0, Buy, market("-1")), Denial::InvalidField(OrderField::Quantity)),
+        (order(0, Buy, limit("0.1", "0")), Denial::InvalidField(OrderField::Price)),
+        (order(0, Buy, market("0.001")), filter(FilterKind::LotSize, "0.002", "0.001")),
+        (order(0, Buy, market("0.1005")), filter(FilterKind::LotSize, "0.001", "0.1005")),
+        (order(0, Buy, market("21")), filter(FilterKind::MarketLotSize, "20", "21")),
+        (order(0, Buy, limit("51", "100")), filter(FilterKind::LotSize, "50", "51")),
+        (order(0, Buy, limit("0.1", "100.005")), filter(FilterKind::PriceFilter, "0.01", "100.005")),
+        (order(0, Buy, limit("0.1", "100001")), filter(FilterKind::PriceFilter, "100000", "100001")),
+        (order(0, Buy, market("0.04")), filter(FilterKind::MinNotional, "5", "4")),
+        (order(0, Buy, limit("0.1", "111")), risk(RiskLimit::PriceCollar, "110", "111")),
+        (order(0, Sell, limit("0.1", "89")), risk(RiskLimit::PriceCollar, "90", "89")),
+        (order(0, Buy, market("5.001")), risk(RiskLimit::OrderNotional, "500", "500.1")),
+        (order(0, Buy, stop), Denial::Unsupported),
+        (reducing, risk(RiskLimit::ReduceOnly, "0", "0.1")),
+        (tagged, Denial::InvalidField(OrderField::Tag)),
+        (
+            order(0, Buy, limit("4", "100")),
+            Denial::InsufficientBalance { asset: "USDT".into(), needed: dec("400"), free: dec("300") },
+        ),
+        (
+            order(0, Sell, limit("2", "100")),
+            Denial::InsufficientBalance { asset: "BTC".into(), needed: dec("2"), free: dec("1") },
+        ),
+    ];
+    for (order, expected) in table {
+        let limits = Limits { order_notional: dec("500"), ..Limits::default() };
+        let (mut desk, commands) = desk(limits, "300", "1");
+        assert_eq!(desk.submit(Timestamp(2), order.clone(), 1), Err(expected), "{order:?}");
+        assert!(commands.try_recv().is_err(), "nothing was sent");
+        assert_eq!(desk.report().denials, 1);
+        assert!(desk.reservations_agree());
+    }
+}
+
+#[test]
+fn stocks_and_rates_are_limited() {
+    let small = || order(0, Side::Buy, limit("0.1", "100"));
+    let (mut one, _commands) = desk(Limits { open_orders: 2, ..Limits::default() }, "1000", "1");
+    one.submit(Timestamp(2), small(), 1).unwrap();
+    one.submit(Timestamp(2), small(), 1).unwrap();
+    assert!(matches!(
+        one.submit(Timestamp(2), small(), 1),
+        Err(Denial::Quota { kind: QuotaKind::OpenOrders, limit: 2, .. })
+    ));
+
+    let (mut two, _commands) = desk(Limits { orders_per_second: 2, ..Limits::default() }, "1000", "1");
+    two.submit(Timestamp(2), small(), 1).unwrap();
+    two.submit(Timestamp(3), small(), 1).unwrap();
+    let denied = two.submit(Timestamp(4), small(), 1);
+    assert_eq!(denied, Err(Denial::Quota { kind: QuotaKind::OrdersPerSecond, limit: 2, retry_after: Micros(999_998) }));
+    two.submit(Timestamp(1_000_002), small(), 1).unwrap();
+
+    // The venue's own bound on open orders of a symbol comes as a filter.
+    let (mut three, _commands) = desk(Limits::default(), "1000", "1");
+    for _ in 0..3 {
+        three.submit(Timestamp(2), small(), 1).unwrap();
+    }
+    let denied = three.submit(Timestamp(2), small(), 1);
+    assert!(matches!(denied, Err(Denial::Filter { kind: FilterKind::MaxNumOrders, .. })), "{denied:?}");
+
+    let (mut four, _commands) = desk(Limits { open_notional: dec("25"), ..Limits::default() }, "1000", "1");
+    four.submit(Timestamp(2), small(), 1).unwrap();
+    four.submit(Timestamp(2), small(), 1).unwrap();
+    let denied = four.submit(Timestamp(2), small(), 1);
+    assert!(matches!(denied, Err(Denial::Risk { limit: RiskLimit::OpenNotional, .. })), "{denied:?}");
+
+    let (mut five, _commands) = desk(Limits { subscriptions: 1, ..Limits::default() }, "1000", "1");
+    five.subscribe(InstrumentId(0), StreamKind::Trades).unwrap();
+    five.subscribe(InstrumentId(0), StreamKind::Trades).unwrap();
+    assert!(five.subscribe(InstrumentId(0), StreamKind::Quotes).is_err());
+    five.unsubscribe(InstrumentId(0), StreamKind::Trades).unwrap();
+    five.subscribe(InstrumentId(0), StreamKind::Quotes).unwrap();
+    assert_eq!(five.subscribe(InstrumentId(2), StreamKind::Trades), Err(Denial::NotPermitted));
+}
+
+#[test]
+fn a_halt_stops_orders_and_not_cancels() {
+    let (mut desk, commands) = desk(Limits::default(), "1000", "1");
+    let placed = desk.submit(Timestamp(2), order(0, Side::Buy, limit("0.1", "100")), 1).unwrap();
+    drop(desk.apply(&Event { seq: 2, ts: Timestamp(3), body: EventBody::Halted(HaltReason::Operator) }));
+    assert_eq!(desk.submit(Timestamp(3), order(0, Side::Buy, limit("0.1", "100")), 2), Err(Denial::Halted));
+    desk.cancel(Timestamp(3), placed, 2).unwrap();
+    assert_eq!(commands.try_iter().count(), 2);
+    drop(desk.apply(&Event { seq: 3, ts: Timestamp(4), body: EventBody::Resumed }));
+    desk.submit(Timestamp(4), order(0, Side::Buy, limit("0.1", "100")), 3).unwrap();
+}
+
+proptest! {
+    /// Whatever is asked for: what is approved obeys every filter, and all of it together is covered.
+    #[test]
+    fn what_is_approved_is_sound_and_covered(
+        wishes in prop::collection::vec((any::<bool>(), 0i64..60_000, prop::option::of(0i64..12_000), 0u64..400_000), 1..60),
+    ) {
+        let (mut desk, commands) = desk(Limits { open_orders: 100, ..Limits::default() }, "3000", "20");
+        let rules = instrument(0, true);
+        let mut now = 2;
+        for (buy, quantity, price, gap) in wishes {
+            now += gap;
+            let quantity = Decimal::new(quantity, 3);
+            let kind = match price {
+                Some(cents) => OrderKind::LimitMaker { quantity, price: Decimal::new(cents, 2) },
+                None => OrderKind::Market(MarketSize::Base(quantity)),
+            };
+            let side = if buy { Side::Buy } else { Side::Sell };
+            drop(desk.submit(Timestamp(now), order(0, side, kind), 1));
+            prop_assert!(desk.reservations_agree());
+        }
+        let (mut buys, mut sells, mut count) = (Decimal::ZERO, Decimal::ZERO, 0u32);
+        for command in commands.try_iter() {
+            let DeskCommand::Place { approved, .. } = command else { panic!("{command:?}") };
+            let (side, kind) = (approved.order().side, approved.order().kind);
+            let quantity = kind.quantity().unwrap();
+            let price = kind.price().unwrap_or(dec("100"));
+            prop_assert!(quantity >= rules.min_quantity && quantity <= rules.max_quantity);
+            prop_assert!((quantity % rules.step_size).is_zero() && (price % rules.tick_size).is_zero());
+            prop_assert!(quantity * price >= rules.min_notional && quantity * price <= Limits::default().order_notional);
+            match side { Side::Buy => buys += quantity * price, Side::Sell => sells += quantity }
+            count += 1;
+        }
+        prop_assert!(count <= rules.max_open_orders);
+        prop_assert!(buys <= dec("3000") && sells <= dec("20"));
+    }
+}
