@@ -409,7 +409,8 @@ impl Seat {
     /// Hands over what waits, at most `max` events in one call.
     pub fn run(&mut self, max: usize) -> Ran {
         let none = |left| Ran { consumed: 0, fault: None, left };
-        let Some(mut instance) = self.instance.take() else { return none(self.queue.len()) };
+        // What is kept for a restart waits for time, not for another call.
+        let Some(mut instance) = self.instance.take() else { return none(0) };
         let limit = max.min(self.sandbox.budgets().batch);
         let (builder, call) = self.fill_batch(limit);
         let count = call.events.len();
