@@ -4,9 +4,9 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | [`rest`] | sending one request, within the limits |
-//! | [`streams`] | the market stream socket |
-//! | [`user_data`] | the user data socket |
+//! | `rest` | sending one request, within the limits |
+//! | `streams` | the market stream socket |
+//! | `user_data` | the user data socket |
 
 mod rest;
 mod streams;

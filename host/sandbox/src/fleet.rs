@@ -5,8 +5,8 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | [`worker`] | the threads that seats are pinned to |
-//! | [`watcher`] | what changes in the folder, from notifications and by looking |
+//! | `worker` | the threads that seats are pinned to |
+//! | `watcher` | what changes in the folder, from notifications and by looking |
 
 mod watcher;
 mod worker;
