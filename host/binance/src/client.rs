@@ -5,10 +5,14 @@
 //! | module | holds |
 //! |--|--|
 //! | `rest` | sending one request, within the limits |
+//! | `socket` | opening a socket |
 //! | `streams` | the market stream socket |
+//! | `books` | depth snapshots for its depth streams |
 //! | `user_data` | the user data socket |
 
+mod books;
 mod rest;
+mod socket;
 mod streams;
 mod user_data;
 
@@ -23,12 +27,12 @@ use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, Stream
 use ringfence_wire::WireError;
 use ringfence_wire::rest::{ExchangeInfo, ServerTime, read};
 use ringfence_wire::stream::stream_name;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::answer;
 use crate::clock::VenueClock;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, without_signatures};
 use crate::limits::Limits;
 use crate::request::{self, Request};
 use rest::SendError;
@@ -103,7 +107,7 @@ pub enum ClientError {
     },
     /// The answer can't be read.
     #[error(transparent)]
-    Wire(#[from] WireError),
+    Wire(WireError),
     /// The user stream did not come up.
     #[error("the user data stream did not come up within {} s; the last failure: {last}", START_WITHIN.as_secs())]
     NoUserStream {
@@ -118,7 +122,20 @@ pub enum ClientError {
     NoInterval(u32),
 }
 
-/// Stream messages so far.
+impl From<WireError> for ClientError {
+    fn from(error: WireError) -> Self {
+        ClientError::Wire(match error {
+            WireError::Json { what, why, excerpt } => WireError::Json {
+                what,
+                why: without_signatures(&why),
+                excerpt: without_signatures(&excerpt),
+            },
+            other => other,
+        })
+    }
+}
+
+/// Stream messages so far, of the market and of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// All of them.
@@ -136,6 +153,8 @@ struct Shared {
     started: (SystemTime, Instant),
     received: AtomicU64,
     unparsed: AtomicU64,
+    /// The venue has found our timestamp wrong.
+    clock_wrong: Notify,
     sink: Sink,
 }
 
@@ -156,7 +175,7 @@ impl Shared {
     }
 
     fn notice(&self, text: String) {
-        (self.sink)(ClientEvent::Notice(text));
+        (self.sink)(ClientEvent::Notice(without_signatures(&text)));
     }
 
     async fn sample_clock(&self) -> Result<(), ClientError> {
@@ -204,6 +223,8 @@ impl Client {
             .timeout(rest::TIMEOUT)
             .connect_timeout(rest::CONNECT_TIMEOUT)
             .tcp_nodelay(true)
+            // Following one would send an order twice, or take some page for the venue's answer.
+            .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Setup(error.to_string()))?;
@@ -216,6 +237,7 @@ impl Client {
             started: (SystemTime::now(), Instant::now()),
             received: AtomicU64::new(0),
             unparsed: AtomicU64::new(0),
+            clock_wrong: Notify::new(),
             sink,
         };
         for _ in 0..CLOCK_SAMPLES {
@@ -302,12 +324,7 @@ impl Client {
 
     async fn command(&self, kind: CommandKind, id: &ClientOrderId, request: &Request) -> VenueEvent {
         let outcome = match self.shared.send(request, true).await {
-            Ok((status, body)) => {
-                if answer::error_code(&body) == Some(answer::BAD_TIMESTAMP) {
-                    self.shared.mend_clock();
-                }
-                answer::outcome(status, &body)
-            }
+            Ok((status, body)) => answer::outcome(status, &body),
             Err(SendError::Limited { .. }) => CommandOutcome::Rejected(OrderReason::RateLimit),
             Err(SendError::NotSent(_) | SendError::NoCredentials) => CommandOutcome::Rejected(OrderReason::Other),
             Err(SendError::Lost(why)) => {
@@ -378,9 +395,11 @@ impl Client {
     pub async fn close(&self) {
         self.stop.send_replace(true);
         let tasks = std::mem::take(&mut *lock(&self.tasks));
-        for task in tasks {
-            if let Err(error) = tokio::time::timeout(CLOSE_WITHIN, task).await {
+        let deadline = tokio::time::Instant::now() + CLOSE_WITHIN;
+        for mut task in tasks {
+            if let Err(error) = tokio::time::timeout_at(deadline, &mut task).await {
                 tracing::debug!(%error, "a socket did not close in time");
+                task.abort();
             }
         }
     }
@@ -388,17 +407,9 @@ impl Client {
 
 impl Shared {
     /// The venue found our timestamp wrong: estimate again, soon.
-    fn mend_clock(self: &Arc<Self>) {
+    fn mend_clock(&self) {
         self.notice("the venue finds our clock wrong; estimating its time again".to_owned());
-        lock(&self.clock).restart();
-        let shared = Arc::clone(self);
-        drop(tokio::spawn(async move {
-            for _ in 0..CLOCK_SAMPLES {
-                if let Err(error) = shared.sample_clock().await {
-                    shared.notice(format!("the venue's time can't be read: {error}"));
-                }
-            }
-        }));
+        self.clock_wrong.notify_one();
     }
 }
 
@@ -406,13 +417,19 @@ async fn keep_clock(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let mut interval = tokio::time::interval(CLOCK_EVERY);
     interval.tick().await;
     loop {
-        tokio::select! {
+        let samples = tokio::select! {
             () = closed(&mut stopped) => return,
-            _ = interval.tick() => {
-                lock(&shared.clock).restart();
-                if let Err(error) = shared.sample_clock().await {
-                    tracing::warn!(%error, "the venue's time can't be read");
-                }
+            _ = interval.tick() => 1,
+            () = shared.clock_wrong.notified() => CLOCK_SAMPLES,
+        };
+        lock(&shared.clock).restart();
+        for _ in 0..samples {
+            let sampled = tokio::select! {
+                () = closed(&mut stopped) => return,
+                sampled = shared.sample_clock() => sampled,
+            };
+            if let Err(error) = sampled {
+                shared.notice(format!("the venue's time can't be read: {error}"));
             }
         }
     }

@@ -164,6 +164,11 @@ impl Limits {
         self.blocked_until = self.blocked_until.max(until);
     }
 
+    /// How long nothing may be sent; zero if it may.
+    pub const fn blocked(&self, now: Timestamp) -> Micros {
+        self.blocked_until.since(now)
+    }
+
     /// Name, used, limit of each.
     pub fn usage(&self, now: Timestamp) -> Vec<(String, u64, u64)> {
         let mut counters = self.counters.clone();

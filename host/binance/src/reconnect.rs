@@ -5,6 +5,9 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
+/// What worked for so long has not merely flapped. At ten seconds apart, attempts stay far
+/// below the venue's 300 in five minutes.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// The waits of one connection.
 #[derive(Debug, Clone)]
@@ -22,6 +25,13 @@ impl Backoff {
     /// The connection works again.
     pub fn reset(&mut self) {
         self.attempt = 0;
+    }
+
+    /// The connection worked for so long; the waits start over only if that was long enough.
+    pub fn lasted(&mut self, time: Duration) {
+        if time >= STEADY {
+            self.reset();
+        }
     }
 
     /// Failed attempts since the last success.
@@ -59,7 +69,9 @@ mod tests {
                 prop_assert!(wait >= step / 2 && wait <= step, "{wait:?} {step:?}");
                 step = (step * 2).min(LONGEST);
             }
-            backoff.reset();
+            backoff.lasted(STEADY / 2);
+            prop_assert!(backoff.wait() >= LONGEST / 2);
+            backoff.lasted(STEADY);
             prop_assert!(backoff.wait() <= FIRST);
         }
     }

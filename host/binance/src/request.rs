@@ -3,7 +3,7 @@
 //! Source: Binance, "Public Rest API", spot: paths, parameters, weights. Parameters go in
 //! the query, percent-encoded before they are signed.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use ringfence_model::order::{MarketSize, Trigger};
 use ringfence_model::venue::{ClientOrderId, VenueOrder};
@@ -11,7 +11,7 @@ use ringfence_model::{Decimal, OrderKind, TimeInForce, Timestamp};
 use ringfence_wire::enums::{interval_text, side_text, time_in_force_text};
 use ringfence_wire::number::short;
 
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, without_signatures};
 use crate::limits::Priority;
 
 /// HTTP method.
@@ -51,7 +51,7 @@ pub struct Request {
 }
 
 /// A request as it is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sent {
     /// HTTP method.
     pub method: Method,
@@ -59,6 +59,16 @@ pub struct Sent {
     pub path: &'static str,
     /// Exactly as signed.
     pub query: String,
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &without_signatures(&self.query))
+            .finish()
+    }
 }
 
 fn encode_into(text: &mut String, value: &str) {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ringfence_model::Micros;
 
 use super::{ClientError, Shared, lock, seconds};
+use crate::answer::{BAD_TIMESTAMP, error_code};
+use crate::credentials::without_signatures;
 use crate::request::{Method, Request};
 
 /// Longest time for a whole request; the venue itself gives up on an order after ten seconds.
@@ -59,7 +61,8 @@ impl Shared {
         }
         // Errors of the library name the URL, and with it the signature; they are told without.
         let told = |error: reqwest::Error| {
-            let connect = error.is_connect();
+            // What can't be written as a request was not sent either.
+            let not_sent = error.is_connect() || error.is_builder();
             let error = error.without_url();
             let mut text = error.to_string();
             let mut source = std::error::Error::source(&error);
@@ -67,7 +70,11 @@ impl Shared {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            if connect { SendError::NotSent(text) } else { SendError::Lost(text) }
+            if not_sent {
+                SendError::NotSent(text)
+            } else {
+                SendError::Lost(text)
+            }
         };
         let response = http.send().await.map_err(told)?;
         let status = response.status().as_u16();
@@ -79,15 +86,16 @@ impl Shared {
                     limits.header(now, name.as_str(), value);
                 }
             }
-            if matches!(status, 418 | 429) {
-                let retry_after =
-                    response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-                limits.block(now, retry_after);
-                drop(limits);
-                self.notice(format!("the venue says {status}: nothing is sent for {} s", retry_after.unwrap_or(60)));
-            }
         }
+        let retry_after = response.headers().get("retry-after");
+        self.heed(
+            status,
+            retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
+        );
         let body = response.bytes().await.map_err(told)?;
+        if signed && (400..500).contains(&status) && error_code(&body) == Some(BAD_TIMESTAMP) {
+            self.mend_clock();
+        }
         Ok((status, body.to_vec()))
     }
 
@@ -102,7 +110,9 @@ impl Shared {
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        let body = String::from_utf8_lossy(body.get(..EXCERPT).unwrap_or(&body)).into_owned();
+        // The whole of it first: half of a signature would not be found.
+        let body = without_signatures(&String::from_utf8_lossy(&body));
+        let body = body.chars().take(EXCERPT).collect();
         Err(ClientError::Refused { what, status, body })
     }
 }

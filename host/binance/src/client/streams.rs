@@ -4,7 +4,7 @@
 //! Source: Binance, "WebSocket Streams": at most five incoming messages a second; the
 //! server pings every 20 s; a connection lives 24 h.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,25 +12,24 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use ringfence_model::InstrumentId;
 use ringfence_model::venue::{MarketData, VenueEvent};
+use ringfence_wire::WireError;
 use ringfence_wire::stream::StreamParser;
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{ClientEvent, Shared, closed};
-use crate::answer;
+use super::books::Books;
+use super::socket::{CONFIRM_WITHIN, PING_EVERY, SHUTDOWN, SILENT_AFTER, Socket};
+use super::{Shared, closed};
 use crate::reconnect::Backoff;
-use crate::request;
 
-/// Least time between two messages to the venue.
-const PACE: Duration = Duration::from_millis(250);
+/// Least time between two messages to the venue: three in a second leave room for a ping and a pong.
+const PACE: Duration = Duration::from_millis(350);
 /// Names of one message; longer ones are refused by the venue.
 const NAMES: usize = 200;
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const PING_EVERY: Duration = Duration::from_secs(15);
-/// A connection without any frame for so long is dead: it should have answered pings.
-const SILENT_AFTER: Duration = Duration::from_secs(45);
+/// While messages come, a late confirmation may still be among those that wait to be read, but not for ever.
+const CONFIRM_AT_LAST: Duration = Duration::from_secs(60);
 /// Before the venue cuts at 24 h.
 const RENEW_AFTER: Duration = Duration::from_secs(23 * 3_600);
 
@@ -41,11 +40,25 @@ pub(super) enum StreamCommand {
     End { name: String },
 }
 
-/// The answer to a message of ours.
+/// The answer to a message of ours. Errors come in two forms, one of them without a number.
 #[derive(Deserialize)]
 struct Control {
     id: Option<u64>,
     error: Option<serde_json::Value>,
+    code: Option<i64>,
+    msg: Option<String>,
+}
+
+impl Control {
+    fn refusal(&self) -> Option<String> {
+        match (&self.error, self.code, &self.msg) {
+            (Some(error), ..) => Some(error.to_string()),
+            (None, Some(code), msg) => {
+                Some(format!("{code}: {}", msg.as_deref().unwrap_or_default()))
+            }
+            (None, None, _) => None,
+        }
+    }
 }
 
 /// Why a connection ended.
@@ -54,12 +67,31 @@ enum Ended {
     Lost(String),
 }
 
+/// A message of ours that the venue has not confirmed yet.
+struct Asked {
+    at: Instant,
+    names: Vec<String>,
+    begins: bool,
+}
+
 struct Streams {
     shared: Arc<Shared>,
     parser: StreamParser,
     /// Streams that somebody wants; of depth streams the instrument, whose snapshot is fetched.
     wanted: BTreeMap<String, Option<InstrumentId>>,
     next_id: u64,
+    /// It was told that streams are down.
+    down: bool,
+    /// When the venue first confirmed something on this connection.
+    confirmed: Option<Instant>,
+}
+
+/// One connection: what the venue was asked for, and what it has not confirmed yet.
+struct Connection {
+    socket: Socket,
+    asked: BTreeSet<String>,
+    unconfirmed: BTreeMap<u64, Asked>,
+    books: Books,
 }
 
 /// Runs until the client is closed.
@@ -70,8 +102,14 @@ pub(super) async fn run(
 ) {
     let parser = StreamParser::new(&shared.instruments);
     let mut backoff = Backoff::new(shared.machine().0);
-    let mut streams = Streams { shared, parser, wanted: BTreeMap::new(), next_id: 1 };
-    let mut was_up = false;
+    let mut streams = Streams {
+        shared,
+        parser,
+        wanted: BTreeMap::new(),
+        next_id: 1,
+        down: false,
+        confirmed: None,
+    };
     loop {
         // Nothing is opened before somebody wants something.
         while streams.wanted.is_empty() {
@@ -83,12 +121,17 @@ pub(super) async fn run(
                 },
             }
         }
-        let why = match streams.connection(&mut inbox, &mut stopped, &mut backoff, was_up).await {
+        let why = match streams.connection(&mut inbox, &mut stopped).await {
             Ended::Stopped => return,
             Ended::Lost(why) => why,
         };
-        was_up = true;
-        streams.shared.tell(VenueEvent::StreamsDown);
+        if let Some(since) = streams.confirmed.take() {
+            backoff.lasted(since.elapsed());
+        }
+        if !streams.down {
+            streams.down = true;
+            streams.shared.tell(VenueEvent::StreamsDown);
+        }
         let wait = backoff.wait();
         let attempts = backoff.attempts();
         streams.shared.notice(format!("market streams lost ({why}); attempt {attempts} in {} ms", wait.as_millis()));
@@ -115,32 +158,37 @@ impl Streams {
         &mut self,
         inbox: &mut mpsc::UnboundedReceiver<StreamCommand>,
         stopped: &mut watch::Receiver<bool>,
-        backoff: &mut Backoff,
-        again: bool,
     ) -> Ended {
         let url = format!("{}/stream", self.shared.config.stream_url);
-        let connecting = tokio::time::timeout(CONNECT_WITHIN, tokio_tungstenite::connect_async(url));
-        let (mut socket, _) = tokio::select! {
-            () = closed(stopped) => return Ended::Stopped,
-            connected = connecting => match connected {
-                Ok(Ok(connected)) => connected,
-                Ok(Err(error)) => return Ended::Lost(error.to_string()),
-                Err(_) => return Ended::Lost("no connection in time".to_owned()),
-            },
+        let socket = match self.shared.open(&url, 0, stopped).await {
+            Ok(Some(socket)) => socket,
+            Ok(None) => return Ended::Stopped,
+            Err(why) => return Ended::Lost(why),
         };
-        // What the venue was asked for on this connection, and what it has not confirmed yet.
-        let mut asked: BTreeSet<String> = BTreeSet::new();
-        let mut unconfirmed: HashMap<u64, Vec<String>> = HashMap::new();
-        let mut announced = !again;
-        let (opened, mut heard) = (Instant::now(), Instant::now());
-        let mut next_message = opened;
-        let mut ping = tokio::time::interval(PING_EVERY);
+        let mut on = Connection {
+            socket,
+            asked: BTreeSet::new(),
+            unconfirmed: BTreeMap::new(),
+            books: Books::new(Arc::clone(&self.shared)),
+        };
+        let opened = Instant::now();
+        let (mut next_message, mut heard) = (opened, opened);
+        let mut ping = interval_at(opened + PING_EVERY, PING_EVERY);
         loop {
-            let differs = asked.len() != self.wanted.len() || !self.wanted.keys().all(|name| asked.contains(name));
+            let differs = on.asked.len() != self.wanted.len()
+                || !self.wanted.keys().all(|name| on.asked.contains(name));
+            if self.down && !differs && on.unconfirmed.is_empty() {
+                self.down = false;
+                self.shared.tell(VenueEvent::StreamsUp);
+            }
+            let overdue = on.unconfirmed.values().next().map(|asked| {
+                let at_last = asked.at + CONFIRM_AT_LAST;
+                (asked.at + CONFIRM_WITHIN).max(at_last.min(heard + Duration::from_secs(1)))
+            });
             tokio::select! {
                 () = closed(stopped) => {
                     // The venue may be gone already; then there is nobody to say goodbye to.
-                    drop(socket.close(None).await);
+                    drop(on.socket.close(None).await);
                     return Ended::Stopped;
                 }
                 command = inbox.recv() => match command {
@@ -149,24 +197,17 @@ impl Streams {
                 },
                 () = sleep_until(next_message), if differs => {
                     next_message = Instant::now() + PACE;
-                    let begin: Vec<_> = self.wanted.keys().filter(|name| !asked.contains(*name)).take(NAMES).cloned().collect();
-                    let (method, names) = if begin.is_empty() {
-                        let end = asked.iter().filter(|name| !self.wanted.contains_key(*name)).take(NAMES).cloned().collect();
-                        ("UNSUBSCRIBE", end)
-                    } else {
-                        ("SUBSCRIBE", begin)
-                    };
-                    let id = self.next_id;
-                    self.next_id = self.next_id.saturating_add(1);
-                    let text = serde_json::json!({ "method": method, "params": names, "id": id }).to_string();
-                    if let Err(error) = socket.send(Message::text(text)).await {
-                        return Ended::Lost(error.to_string());
+                    if let Err(why) = self.ask(&mut on).await {
+                        return Ended::Lost(why);
                     }
-                    if method == "SUBSCRIBE" {
-                        asked.extend(names.iter().cloned());
-                        unconfirmed.insert(id, names);
-                    } else {
-                        asked.retain(|name| !names.contains(name));
+                }
+                () = sleep_until(overdue.unwrap_or(opened)), if overdue.is_some() => {
+                    return Ended::Lost("a subscription was not confirmed in time".to_owned());
+                }
+                Some(fetched) = on.books.fetches.join_next() => {
+                    // Those that were aborted mean nothing.
+                    if let Ok(fetched) = fetched {
+                        on.books.fetched(fetched);
                     }
                 }
                 _ = ping.tick() => {
@@ -176,24 +217,17 @@ impl Streams {
                     if opened.elapsed() > RENEW_AFTER {
                         return Ended::Lost("a day is nearly over".to_owned());
                     }
-                    if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
+                    if let Err(error) = on.socket.send(Message::Ping(Vec::new().into())).await {
                         return Ended::Lost(error.to_string());
                     }
                 }
-                message = socket.next() => {
-                    heard = Instant::now();
+                message = on.socket.next() => {
                     match message {
                         Some(Ok(Message::Text(text))) => {
                             if let Some(control) = control_of(&text) {
-                                backoff.reset();
-                                let names = control.id.and_then(|id| unconfirmed.remove(&id)).unwrap_or_default();
-                                self.confirmed(names, control.error);
-                                if !announced && unconfirmed.is_empty() {
-                                    announced = true;
-                                    self.shared.tell(VenueEvent::StreamsUp);
-                                }
-                            } else {
-                                self.message(text.as_bytes());
+                                self.answered(&mut on, &control);
+                            } else if let Some(why) = self.message(&mut on.books, text.as_bytes()) {
+                                return Ended::Lost(why);
                             }
                         }
                         Some(Ok(Message::Close(frame))) => {
@@ -204,32 +238,110 @@ impl Streams {
                         Some(Err(error)) => return Ended::Lost(error.to_string()),
                         None => return Ended::Lost("closed by the venue".to_owned()),
                     }
+                    // The sink may have kept us waiting; that is no silence of the venue's.
+                    heard = Instant::now();
                 }
             }
         }
     }
 
-    /// The venue has begun these streams, or refused them.
-    fn confirmed(&mut self, names: Vec<String>, error: Option<serde_json::Value>) {
-        if let Some(error) = error {
-            self.shared.notice(format!("the venue refuses streams {}: {error}", names.join(", ")));
+    /// Sends one message of what is wanted and not asked for, or the other way around.
+    async fn ask(&mut self, on: &mut Connection) -> Result<(), String> {
+        let missing = |name: &&String| !on.asked.contains(*name);
+        let begin: Vec<_> = self
+            .wanted
+            .keys()
+            .filter(missing)
+            .take(NAMES)
+            .cloned()
+            .collect();
+        let begins = !begin.is_empty();
+        let (method, names) = if begins {
+            ("SUBSCRIBE", begin)
+        } else {
+            let unwanted = |name: &&String| !self.wanted.contains_key(*name);
+            (
+                "UNSUBSCRIBE",
+                on.asked
+                    .iter()
+                    .filter(unwanted)
+                    .take(NAMES)
+                    .cloned()
+                    .collect(),
+            )
+        };
+        let id = self.next_id;
+        self.next_id = self.next_id.saturating_add(1);
+        let text = serde_json::json!({ "method": method, "params": names, "id": id }).to_string();
+        on.socket
+            .send(Message::text(text))
+            .await
+            .map_err(|error| error.to_string())?;
+        for name in &names {
+            if begins {
+                on.asked.insert(name.clone());
+                if let Some(instrument) = self.wanted.get(name).copied().flatten() {
+                    on.books.asked(instrument);
+                }
+            } else {
+                on.asked.remove(name);
+            }
+        }
+        on.unconfirmed.insert(
+            id,
+            Asked {
+                at: Instant::now(),
+                names,
+                begins,
+            },
+        );
+        Ok(())
+    }
+
+    /// The venue has begun or ended streams, or refused to.
+    fn answered(&mut self, on: &mut Connection, control: &Control) {
+        let asked = match control.id {
+            Some(id) => on.unconfirmed.remove(&id),
+            // Answers come in order.
+            None => on.unconfirmed.pop_first().map(|(_, asked)| asked),
+        };
+        if let Some(error) = control.refusal() {
+            let names = asked
+                .map(|asked| asked.names.join(", "))
+                .unwrap_or_default();
+            self.shared
+                .notice(format!("the venue refuses streams {names}: {error}"));
             return;
         }
-        for instrument in names.iter().filter_map(|name| self.wanted.get(name).copied().flatten()) {
-            let shared = Arc::clone(&self.shared);
-            drop(tokio::spawn(async move { shared.snapshot(instrument).await }));
+        self.confirmed.get_or_insert_with(Instant::now);
+        let Some(asked) = asked.filter(|asked| asked.begins) else {
+            return;
+        };
+        for instrument in asked
+            .names
+            .iter()
+            .filter_map(|name| self.wanted.get(name).copied().flatten())
+        {
+            on.books.begun(instrument);
         }
     }
 
-    fn message(&self, raw: &[u8]) {
+    /// Tells what a message says; why the connection ends with it, if it does.
+    fn message(&self, books: &mut Books, raw: &[u8]) -> Option<String> {
         self.shared.received.fetch_add(1, Ordering::Relaxed);
         match self.parser.parse(raw) {
-            Ok(data) => self.shared.tell(VenueEvent::Market(data)),
-            Err(error) => {
-                self.shared.unparsed.fetch_add(1, Ordering::Relaxed);
-                (self.shared.sink)(ClientEvent::Unparsed { error: error.to_string() });
+            Ok(data) => {
+                if let MarketData::Depth { update, .. } = &data {
+                    books.update(update);
+                }
+                self.shared.tell(VenueEvent::Market(data));
             }
+            Err(WireError::Unknown { found, .. }) if found.trim_start_matches('!') == SHUTDOWN => {
+                return Some("the venue shuts this server down".to_owned());
+            }
+            Err(error) => self.shared.unparsed(&error),
         }
+        None
     }
 }
 
@@ -237,22 +349,7 @@ fn control_of(text: &str) -> Option<Control> {
     if text.starts_with("{\"stream\"") {
         return None;
     }
-    serde_json::from_str::<Control>(text).ok().filter(|control| control.id.is_some() || control.error.is_some())
-}
-
-impl Shared {
-    /// Fetches the depth snapshot that a depth stream builds on.
-    async fn snapshot(&self, id: InstrumentId) {
-        let Some(instrument) = self.instruments.iter().find(|known| known.id == id) else {
-            return;
-        };
-        let book = match self.read("depth snapshot", &request::depth(&instrument.symbol), false).await {
-            Ok(body) => answer::depth(instrument, &body).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match book {
-            Ok(book) => self.tell(VenueEvent::Market(MarketData::Book { ts: None, book })),
-            Err(error) => self.notice(format!("{}: no book: {error}", instrument.symbol)),
-        }
-    }
+    serde_json::from_str::<Control>(text)
+        .ok()
+        .filter(|control| control.id.is_some() || control.refusal().is_some())
 }

@@ -4,23 +4,24 @@
 //! signed in alphabetical order; events come as `{"subscriptionId":…,"event":{…}}`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use futures_util::{SinkExt, StreamExt};
 use ringfence_model::venue::VenueEvent;
 use ringfence_wire::user::{self, UserEvent};
 use ringfence_wire::ws_api::Response;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{ClientEvent, Shared, closed};
-use crate::credentials::Credentials;
+use super::socket::{CONFIRM_WITHIN, PING_EVERY, SHUTDOWN, SILENT_AFTER};
+use super::{Shared, closed};
+use crate::answer::BAD_TIMESTAMP;
+use crate::credentials::{Credentials, without_signatures};
 use crate::reconnect::Backoff;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const PING_EVERY: Duration = Duration::from_secs(15);
-const SILENT_AFTER: Duration = Duration::from_secs(45);
+/// What a connection and a subscription cost.
+const WEIGHT: u64 = 4;
 
 /// Where the stream stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +40,15 @@ pub(super) async fn run(
 ) {
     let mut backoff = Backoff::new(shared.machine().0 ^ 1);
     loop {
-        let why = match connection(&shared, &credentials, &status, &mut stopped, &mut backoff).await {
-            None => return,
-            Some(why) => why,
-        };
+        let mut up_since = None;
+        let why =
+            match connection(&shared, &credentials, &status, &mut stopped, &mut up_since).await {
+                None => return,
+                Some(why) => without_signatures(&why),
+            };
+        if let Some(since) = up_since {
+            backoff.lasted(since.elapsed());
+        }
         if *status.borrow() == Status::Up {
             shared.tell(VenueEvent::UserDown);
         }
@@ -69,34 +75,61 @@ fn subscribe(shared: &Shared, credentials: &Credentials) -> String {
     .to_string()
 }
 
+/// What a refusal says, after what follows from it.
+fn refused(shared: &Shared, answer: &Response, text: &str) -> String {
+    // Here the venue says a moment, not a length.
+    let until = serde_json::from_str::<serde_json::Value>(text)
+        .ok()
+        .and_then(|value| value.pointer("/error/data/retryAfter")?.as_u64());
+    let wait = until.map(|until| {
+        until
+            .saturating_sub(shared.now().as_millis())
+            .div_ceil(1_000)
+    });
+    shared.heed(answer.status, wait);
+    let error = answer.error.as_ref();
+    if error.is_some_and(|error| error.code == BAD_TIMESTAMP) {
+        shared.mend_clock();
+    }
+    let error = error.map_or_else(String::new, |error| {
+        format!("{}: {}", error.code, error.msg)
+    });
+    format!(
+        "the venue refuses the subscription with {}: {error}",
+        answer.status
+    )
+}
+
 /// One connection; why it ended, or `None` when the client is closed.
 async fn connection(
     shared: &Arc<Shared>,
     credentials: &Credentials,
     status: &watch::Sender<Status>,
     stopped: &mut watch::Receiver<bool>,
-    backoff: &mut Backoff,
+    up_since: &mut Option<Instant>,
 ) -> Option<String> {
-    let url = shared.config.ws_api_url.as_str();
-    let connecting = tokio::time::timeout(CONNECT_WITHIN, tokio_tungstenite::connect_async(url));
-    let (mut socket, _) = tokio::select! {
-        () = closed(stopped) => return None,
-        connected = connecting => match connected {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Some(error.to_string()),
-            Err(_) => return Some("no connection in time".to_owned()),
-        },
+    let mut socket = match shared
+        .open(&shared.config.ws_api_url, WEIGHT, stopped)
+        .await
+    {
+        Ok(Some(socket)) => socket,
+        Ok(None) => return None,
+        Err(why) => return Some(why),
     };
     if let Err(error) = socket.send(Message::text(subscribe(shared, credentials))).await {
         return Some(error.to_string());
     }
-    let mut ping = tokio::time::interval(PING_EVERY);
-    let mut heard = Instant::now();
+    let opened = Instant::now();
+    let mut ping = interval_at(opened + PING_EVERY, PING_EVERY);
+    let mut heard = opened;
     loop {
         tokio::select! {
             () = closed(stopped) => {
                 drop(socket.close(None).await);
                 return None;
+            }
+            () = sleep_until(opened + CONFIRM_WITHIN), if up_since.is_none() => {
+                return Some("the subscription was not confirmed in time".to_owned());
             }
             _ = ping.tick() => {
                 if heard.elapsed() > SILENT_AFTER {
@@ -107,27 +140,30 @@ async fn connection(
                 }
             }
             message = socket.next() => {
-                heard = Instant::now();
                 let text = match message {
                     Some(Ok(Message::Text(text))) => text,
                     Some(Ok(Message::Close(frame))) => {
                         return Some(frame.map_or_else(|| "closed by the venue".to_owned(), |frame| frame.to_string()));
                     }
-                    Some(Ok(_)) => continue,
+                    Some(Ok(_)) => {
+                        heard = Instant::now();
+                        continue;
+                    }
                     Some(Err(error)) => return Some(error.to_string()),
                     None => return Some("closed by the venue".to_owned()),
                 };
                 // Only answers have a status.
                 if let Ok(answer) = serde_json::from_str::<Response>(&text) {
                     if answer.status != 200 {
-                        let error = answer.error.map_or_else(String::new, |error| format!("{}: {}", error.code, error.msg));
-                        return Some(format!("the venue refuses the subscription with {}: {error}", answer.status));
+                        return Some(refused(shared, &answer, &text));
                     }
-                    backoff.reset();
+                    heard = Instant::now();
+                    *up_since = Some(heard);
                     status.send_replace(Status::Up);
                     shared.tell(VenueEvent::UserUp);
                     continue;
                 }
+                shared.received.fetch_add(1, Ordering::Relaxed);
                 match user::parse(text.as_bytes()) {
                     Ok(UserEvent::Report(report)) => shared.tell(VenueEvent::Report(report)),
                     Ok(UserEvent::Balances { balances, .. }) => shared.tell(VenueEvent::Balances(balances)),
@@ -135,9 +171,12 @@ async fn connection(
                         shared.notice(format!("the account got {delta} {asset} from outside (deposit, withdrawal or transfer)"));
                     }
                     Ok(UserEvent::Terminated) => return Some("ended by the venue".to_owned()),
+                    Ok(UserEvent::Other(name)) if name == SHUTDOWN => return Some("the venue shuts this server down".to_owned()),
                     Ok(UserEvent::Other(name)) => tracing::debug!(name, "user event without meaning here"),
-                    Err(error) => (shared.sink)(ClientEvent::Unparsed { error: error.to_string() }),
+                    Err(error) => shared.unparsed(&error),
                 }
+                // The sink may have kept us waiting; that is no silence of the venue's.
+                heard = Instant::now();
             }
         }
     }

@@ -1,0 +1,87 @@
+//! Opening a socket and staying within what the venue allows there.
+
+use std::time::Duration;
+
+use ringfence_wire::WireError;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::{ClientEvent, Shared, closed, lock};
+use crate::credentials::without_signatures;
+use crate::limits::Priority;
+
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// How often a ping is sent. The venue counts pings, so none is sent at the start.
+pub(super) const PING_EVERY: Duration = Duration::from_secs(15);
+/// A connection without any frame for so long is dead: it should have answered pings.
+pub(super) const SILENT_AFTER: Duration = Duration::from_secs(45);
+/// How long the venue may take to confirm what it was asked for.
+pub(super) const CONFIRM_WITHIN: Duration = Duration::from_secs(10);
+/// The venue's goodbye; it promises no time after it.
+pub(super) const SHUTDOWN: &str = "serverShutdown";
+
+impl Shared {
+    /// Connects when the venue's limits leave room for this weight, and never while it wants to
+    /// hear nothing from this address. `Ok(None)` if the client is closed.
+    pub(super) async fn open(
+        &self,
+        url: &str,
+        weight: u64,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> Result<Option<Socket>, String> {
+        loop {
+            let now = self.now();
+            let wait = {
+                let mut limits = lock(&self.limits);
+                match weight {
+                    0 => limits.blocked(now),
+                    _ => limits.admit(now, weight, 0, Priority::Cancel).err().unwrap_or_default(),
+                }
+            };
+            if wait.0 == 0 {
+                break;
+            }
+            tokio::select! {
+                () = closed(stopped) => return Ok(None),
+                () = tokio::time::sleep(Duration::from_micros(wait.0)) => {}
+            }
+        }
+        let connecting = tokio::time::timeout(CONNECT_WITHIN, tokio_tungstenite::connect_async(url));
+        let connected = tokio::select! {
+            () = closed(stopped) => return Ok(None),
+            connected = connecting => connected.map_err(|_| "no connection in time".to_owned())?,
+        };
+        match connected {
+            Ok((socket, _)) => Ok(Some(socket)),
+            Err(error) => {
+                if let Error::Http(response) = &error {
+                    let retry_after = response.headers().get("retry-after");
+                    self.heed(
+                        response.status().as_u16(),
+                        retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
+                    );
+                }
+                Err(error.to_string())
+            }
+        }
+    }
+
+    /// Keeps silent for as long as the venue wants, if this status says that it wants that.
+    pub(super) fn heed(&self, status: u16, retry_after_seconds: Option<u64>) {
+        if matches!(status, 418 | 429) {
+            lock(&self.limits).block(self.now(), retry_after_seconds);
+            let seconds = retry_after_seconds.unwrap_or(60);
+            self.notice(format!("the venue says {status}: nothing is sent for {seconds} s"));
+        }
+    }
+
+    /// A message that can't be read.
+    pub(super) fn unparsed(&self, error: &WireError) {
+        self.unparsed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (self.sink)(ClientEvent::Unparsed { error: without_signatures(&error.to_string()) });
+    }
+}

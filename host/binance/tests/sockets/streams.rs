@@ -1,0 +1,419 @@
+//! Market streams: what is asked for, what comes out, what happens when the socket is lost;
+//! depth snapshots; the end of a client.
+
+use std::collections::BTreeSet;
+
+use ringfence_binance::{Client, ClientEvent};
+use ringfence_model::venue::{MarketData, VenueEvent};
+use ringfence_model::{Instrument, InstrumentId, StreamKind, Timestamp};
+use serde_json::json;
+
+use super::venue::{PATIENCE, Peer, Reply, Told, Venue, combined, documented, is, told, trade_id};
+
+const DEPTH: &str = "GET /api/v3/depth";
+
+/// A client with a confirmed stream of trades of each of these symbols.
+async fn trading(venue: &mut Venue, symbols: &[&str]) -> (Client, Vec<Instrument>, Told, Peer) {
+    let (client, instruments, told) = venue.market_client().await;
+    for symbol in symbols {
+        client.subscribe(of(&instruments, symbol), StreamKind::Trades);
+    }
+    let mut peer = venue.stream().await;
+    let mut asked = Vec::new();
+    while asked.len() < symbols.len() {
+        asked.extend(peer.begin().await);
+    }
+    asked.sort();
+    let mut wanted: Vec<_> = symbols.iter().map(|symbol| format!("{}@trade", symbol.to_lowercase())).collect();
+    wanted.sort();
+    assert_eq!(asked, wanted);
+    (client, instruments, told, peer)
+}
+
+fn of(instruments: &[Instrument], symbol: &str) -> InstrumentId {
+    instruments.iter().find(|known| known.symbol == symbol).unwrap().id
+}
+
+fn notices(all: &[ClientEvent], words: &str) -> usize {
+    all.iter().filter(|event| matches!(event, ClientEvent::Notice(text) if text.contains(words))).count()
+}
+
+fn count(all: &[ClientEvent], wanted: &VenueEvent) -> usize {
+    all.iter().filter(|event| is(event, wanted)).count()
+}
+
+#[tokio::test]
+async fn documented_events_come_out_parsed() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    let kinds = [
+        ("BNBBTC", StreamKind::Trades, "bnbbtc@trade", "trade-streams"),
+        ("BNBBTC", StreamKind::AggregateTrades, "bnbbtc@aggTrade", "aggregate-trade-streams"),
+        ("BNBUSDT", StreamKind::Quotes, "bnbusdt@bookTicker", "individual-symbol-book-ticker-streams"),
+        ("BNBBTC", StreamKind::Klines(60), "bnbbtc@kline_1m", "kline-candlestick-streams-for-utc"),
+        ("BNBBTC", StreamKind::Ticker, "bnbbtc@ticker", "individual-symbol-ticker-streams"),
+        ("BNBBTC", StreamKind::Book(5), "bnbbtc@depth5@100ms", "partial-book-depth-streams"),
+        ("BNBBTC", StreamKind::Depth, "bnbbtc@depth@100ms", "diff-depth-stream"),
+    ];
+    for (symbol, kind, ..) in &kinds {
+        client.subscribe(of(&instruments, symbol), *kind);
+    }
+    client.subscribe(InstrumentId(0), StreamKind::Book(7));
+    told.notice("the venue has no stream Book(7) of BNBBTC").await;
+    let mut peer = venue.stream().await;
+    let mut asked = BTreeSet::new();
+    while asked.len() < kinds.len() {
+        // Not confirmed: so no depth snapshot is fetched.
+        asked.extend(peer.ask_for("SUBSCRIBE").await.1);
+    }
+    assert_eq!(asked, kinds.iter().map(|kind| kind.2.to_owned()).collect());
+    for (.., name, file) in &kinds {
+        peer.send(combined(name, &documented(&format!("streams/{file}.1.json")))).await;
+    }
+    let mut got = Vec::new();
+    while got.len() < kinds.len() {
+        let ClientEvent::Venue { received, event: VenueEvent::Market(data) } = told.next("market data").await else {
+            continue;
+        };
+        assert!(received.as_millis().abs_diff(venue.now_ms()) < 3_000);
+        got.push(data);
+    }
+    let bnb = of(&instruments, "BNBBTC");
+    assert!(
+        matches!(&got[0], MarketData::Trade { instrument, id: 12_345, ts, .. } if *instrument == bnb && *ts == Timestamp::from_millis(1_672_515_782_136))
+    );
+    assert!(matches!(&got[1], MarketData::AggregateTrade { id: 12_345, .. }));
+    assert!(
+        matches!(&got[2], MarketData::Quote { instrument, update_id: 400_900_217, .. } if *instrument == of(&instruments, "BNBUSDT"))
+    );
+    assert!(matches!(&got[3], MarketData::Kline { kline, .. } if kline.interval == 60 && !kline.closed));
+    assert!(matches!(&got[4], MarketData::Ticker { .. }));
+    assert!(matches!(&got[5], MarketData::Book { book, .. } if book.instrument == bnb && book.last_update_id == 160));
+    assert!(
+        matches!(&got[6], MarketData::Depth { update, .. } if (update.first_update_id, update.last_update_id) == (157, 160))
+    );
+    assert_eq!((client.counts().received, client.counts().unparsed), (7, 0));
+    assert!(venue.seen(DEPTH).is_empty());
+}
+
+#[tokio::test]
+async fn unreadable_messages_are_counted_and_stop_nothing() {
+    let mut venue = Venue::start().await;
+    let (client, _, mut told, mut peer) = trading(&mut venue, &["BTCUSDT"]).await;
+    let bad = [
+        "".to_owned(),
+        "{".to_owned(),
+        "null".to_owned(),
+        combined("btcusdt@trade", "{}"),
+        combined("btcusdt@nonsense", "{}"),
+        super::venue::trade("DOGEUSDT", 1),
+        "\u{0}".repeat(5_000),
+    ];
+    for text in &bad {
+        peer.send(text.clone()).await;
+    }
+    peer.trade("BTCUSDT", 7).await;
+    let all = told.trade(7).await;
+    let errors = all.iter().filter(|event| matches!(event, ClientEvent::Unparsed { .. })).count();
+    assert_eq!((errors, all.len()), (bad.len(), bad.len() + 1), "{all:?}");
+    assert_eq!((client.counts().received, client.counts().unparsed), (8, 7));
+}
+
+#[tokio::test]
+async fn streams_end_and_begin_on_the_running_socket() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told, mut peer) = trading(&mut venue, &["BTCUSDT", "ETHUSDT"]).await;
+    let (btc, eth) = (of(&instruments, "BTCUSDT"), of(&instruments, "ETHUSDT"));
+    client.unsubscribe(btc, StreamKind::Trades);
+    let (id, names) = peer.ask_for("UNSUBSCRIBE").await;
+    assert_eq!(names, ["btcusdt@trade"]);
+    peer.confirm(id).await;
+    client.subscribe(btc, StreamKind::Quotes);
+    assert_eq!(peer.begin().await, ["btcusdt@bookTicker"]);
+    // What is wanted twice is asked for once.
+    client.subscribe(eth, StreamKind::Trades);
+    client.subscribe(eth, StreamKind::Ticker);
+    assert_eq!(peer.begin().await, ["ethusdt@ticker"]);
+    drop(peer);
+    told.venue(&VenueEvent::StreamsDown).await;
+    let mut peer = venue.stream().await;
+    assert_eq!(peer.begin().await, ["btcusdt@bookTicker", "ethusdt@ticker", "ethusdt@trade"], "all of it, only it");
+    told.venue(&VenueEvent::StreamsUp).await;
+}
+
+#[tokio::test]
+async fn refused_streams_are_told() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told, mut peer) = trading(&mut venue, &["BTCUSDT"]).await;
+    for with_id in [true, false] {
+        client.subscribe(of(&instruments, "BTCUSDT"), StreamKind::Klines(if with_id { 60 } else { 300 }));
+        let (id, names) = peer.ask_for("SUBSCRIBE").await;
+        let error = json!({"code": 2, "msg": "Invalid request"});
+        let answer = if with_id { json!({"error": error, "id": id}) } else { error };
+        peer.send(answer.to_string()).await;
+        let all = told.notice("Invalid request").await;
+        assert!(with_id || all.len() == 1, "{all:?}");
+        let Some(ClientEvent::Notice(text)) = all.last() else { panic!("{all:?}") };
+        assert!(!with_id || text.contains(&names[0]), "{text}");
+    }
+    peer.trade("BTCUSDT", 1).await;
+    told.trade(1).await;
+    assert_eq!(client.counts().unparsed, 0);
+    // The refused ones don't keep the others from being up again.
+    drop(peer);
+    let mut peer = venue.stream().await;
+    peer.ask_for("SUBSCRIBE").await;
+    peer.send(r#"{"code":2,"msg":"Invalid request"}"#).await;
+    told.venue(&VenueEvent::StreamsUp).await;
+}
+
+#[tokio::test]
+async fn a_lost_socket_is_told_and_all_streams_come_back() {
+    let mut venue = Venue::start().await;
+    let symbols = ["BTCUSDT", "ETHBTC", "ETHUSDT"];
+    let (_client, _, mut told, mut peer) = trading(&mut venue, &symbols).await;
+    for (round, how) in (1..).zip(["dropped", "closed", "shutdown"]) {
+        peer.trade("BTCUSDT", round).await;
+        told.trade(round).await;
+        match how {
+            "dropped" => drop(peer),
+            "closed" => peer.goodbye().await,
+            _ => {
+                peer.send(r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#).await;
+                peer.ended().await;
+            }
+        }
+        let all = told.venue(&VenueEvent::StreamsDown).await;
+        assert_eq!(all.len(), 1, "{how}: {all:?}");
+        told.notice("market streams lost").await;
+        peer = venue.stream().await;
+        let (id, names) = peer.ask_for("SUBSCRIBE").await;
+        assert_eq!(names, ["btcusdt@trade", "ethbtc@trade", "ethusdt@trade"]);
+        // Up is said when the venue has confirmed, not before.
+        peer.trade("ETHBTC", 1_000 + round).await;
+        let all = told.trade(1_000 + round).await;
+        assert_eq!(count(&all, &VenueEvent::StreamsUp), 0, "{how}: {all:?}");
+        peer.confirm(id).await;
+        let all = told.venue(&VenueEvent::StreamsUp).await;
+        assert_eq!(all.len(), 1, "{how}: {all:?}");
+    }
+}
+
+#[tokio::test]
+async fn up_is_told_when_the_last_of_many_messages_is_confirmed() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    let klines = [1, 60, 180, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 28_800, 43_200, 86_400];
+    let mut kinds: Vec<_> = klines.into_iter().map(StreamKind::Klines).collect();
+    kinds.extend([5, 10, 20].map(StreamKind::Book));
+    kinds.extend([StreamKind::Trades, StreamKind::AggregateTrades, StreamKind::Quotes, StreamKind::Ticker]);
+    kinds.push(StreamKind::Klines(259_200));
+    for known in &instruments {
+        kinds.iter().for_each(|kind| client.subscribe(known.id, *kind));
+    }
+    let all = instruments.len() * kinds.len();
+    let mut peer = venue.stream().await;
+    let mut names = BTreeSet::new();
+    while names.len() < all {
+        names.extend(peer.begin().await);
+    }
+    drop(peer);
+    told.venue(&VenueEvent::StreamsDown).await;
+    let mut peer = venue.stream().await;
+    let first = peer.begin().await;
+    assert_eq!(first.len(), 200);
+    let (id, rest) = peer.ask_for("SUBSCRIBE").await;
+    assert_eq!(first.len() + rest.len(), all);
+    peer.trade("BTCUSDT", 1).await;
+    let before = told.trade(1).await;
+    assert_eq!(count(&before, &VenueEvent::StreamsUp), 0, "{before:?}");
+    peer.confirm(id).await;
+    told.venue(&VenueEvent::StreamsUp).await;
+    assert!(first.into_iter().chain(rest).collect::<BTreeSet<_>>() == names);
+}
+
+/// Attempts cost: the venue bans addresses that come back too often.
+#[tokio::test]
+async fn a_venue_that_takes_and_drops_is_asked_less_and_less_and_down_is_told_once() {
+    let mut venue = Venue::start().await;
+    let (_client, _, mut told, peer) = trading(&mut venue, &["BTCUSDT"]).await;
+    peer.goodbye().await;
+    told.venue(&VenueEvent::StreamsDown).await;
+    told.notice("attempt 1 in").await;
+    for attempt in 1..=3 {
+        if attempt == 2 {
+            // Not even a handshake.
+            drop(venue.stream_socket().await);
+        } else {
+            let mut peer = venue.stream().await;
+            peer.begin().await;
+            told.venue(&VenueEvent::StreamsUp).await;
+            peer.goodbye().await;
+        }
+        let all = told.notice("market streams lost").await;
+        assert_eq!(count(&all, &VenueEvent::StreamsDown), usize::from(attempt != 2), "{attempt}: {all:?}");
+        assert_eq!(notices(&all, &format!("attempt {} in", attempt + 1)), 1, "{all:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_venue_that_never_confirms_is_left() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    client.subscribe(of(&instruments, "BTCUSDT"), StreamKind::Trades);
+    let mut peer = venue.stream().await;
+    peer.ask_for("SUBSCRIBE").await;
+    // Nothing can happen any more but time.
+    tokio::time::pause();
+    told.notice_within(PATIENCE * 3, "not confirmed").await;
+    tokio::time::resume();
+    peer.ended().await;
+}
+
+/// A machine that is gone closes nothing: only missing pongs show it.
+#[tokio::test]
+async fn silent_sockets_are_given_up() {
+    let mut venue = Venue::start().await;
+    let (client, mut told, user) = venue.client().await;
+    client.subscribe(InstrumentId(0), StreamKind::Trades);
+    let mut peer = venue.stream().await;
+    peer.begin().await;
+    peer.trade("BNBBTC", 1).await;
+    told.trade(1).await;
+    tokio::time::pause();
+    // Both are silent; in which order they are given up does not matter.
+    let all = told.notice_within(PATIENCE * 20, "lost (silent)").await;
+    let all = [all, told.notice_within(PATIENCE * 20, "lost (silent)").await].concat();
+    assert_eq!((count(&all, &VenueEvent::StreamsDown), count(&all, &VenueEvent::UserDown)), (1, 1), "{all:?}");
+    tokio::time::resume();
+    peer.ended().await;
+    user.ended().await;
+}
+
+#[tokio::test]
+async fn a_depth_stream_gets_a_snapshot_after_it_was_confirmed() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Depth);
+    for round in 1..=2 {
+        let mut peer = venue.stream().await;
+        let (id, names) = peer.ask_for("SUBSCRIBE").await;
+        assert_eq!(names, ["bnbbtc@depth@100ms"]);
+        peer.trade("BNBBTC", round).await;
+        told.trade(round).await;
+        assert_eq!(venue.seen(DEPTH).len() as u64, round - 1);
+        peer.confirm(id).await;
+        assert_eq!(told.book().await.1, 1_027_024);
+        assert_eq!(venue.seen(DEPTH).last().unwrap().query, "symbol=BNBBTC&limit=1000");
+    }
+}
+
+fn update(first: u64, last: u64) -> String {
+    let data = json!({"e": "depthUpdate", "E": 1, "s": "BNBBTC", "U": first, "u": last, "b": [], "a": []});
+    combined("bnbbtc@depth@100ms", &data.to_string())
+}
+
+fn book(last: u64) -> Reply {
+    Reply::new(200, json!({"lastUpdateId": last, "bids": [], "asks": []}).to_string())
+}
+
+/// Binance, "How to manage a local order book correctly".
+#[tokio::test]
+async fn a_book_that_does_not_fit_is_fetched_again() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Depth);
+    let mut peer = venue.stream().await;
+    let (id, _) = peer.ask_for("SUBSCRIBE").await;
+    peer.send(update(101, 103)).await;
+    // No answer, then one that is older than the stream, then one that fits.
+    venue.script(DEPTH, [Reply::new(503, ""), book(99), book(102)]);
+    peer.confirm(id).await;
+    let (all, last) = told.book().await;
+    assert_eq!((last, venue.seen(DEPTH).len(), notices(&all, "BNBBTC: no book")), (102, 3, 2), "{all:?}");
+    // No gap, nothing to do; a gap, a new book.
+    venue.script(DEPTH, [book(120)]);
+    peer.send(update(104, 110)).await;
+    peer.trade("BNBBTC", 1).await;
+    told.trade(1).await;
+    assert_eq!(venue.seen(DEPTH).len(), 3);
+    peer.send(update(115, 118)).await;
+    assert_eq!((told.book().await.1, venue.seen(DEPTH).len()), (120, 4));
+    // The stream goes on where the book ends.
+    peer.send(update(119, 121)).await;
+    peer.trade("BNBBTC", 2).await;
+    told.trade(2).await;
+    assert_eq!(venue.seen(DEPTH).len(), 4);
+}
+
+#[tokio::test]
+async fn an_ended_depth_stream_fetches_no_book() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    let id = of(&instruments, "BNBBTC");
+    client.subscribe(id, StreamKind::Depth);
+    venue.script(DEPTH, [Reply::Silence, book(5)]);
+    let mut peer = venue.stream().await;
+    peer.begin().await;
+    venue.wait_seen(DEPTH, 1).await;
+    client.unsubscribe(id, StreamKind::Depth);
+    let (confirm, _) = peer.ask_for("UNSUBSCRIBE").await;
+    peer.confirm(confirm).await;
+    client.subscribe(id, StreamKind::Depth);
+    // Begun again, it waits for no old answer.
+    peer.begin().await;
+    assert_eq!(told.book().await.1, 5);
+}
+
+#[tokio::test]
+async fn a_closed_client_has_no_tasks_left() {
+    for close in [true, false] {
+        let mut venue = Venue::start().await;
+        let (client, mut told, user) = venue.client().await;
+        client.subscribe(InstrumentId(0), StreamKind::Depth);
+        let mut peer = venue.stream().await;
+        // A snapshot is under way and never comes.
+        venue.script(DEPTH, [Reply::Silence]);
+        peer.begin().await;
+        venue.wait_seen(DEPTH, 1).await;
+        if close {
+            let closing = tokio::spawn({
+                let client = client.clone();
+                async move { client.close().await }
+            });
+            peer.ended().await;
+            user.ended().await;
+            closing.await.unwrap();
+            // What is left of it is silent.
+            client.subscribe(InstrumentId(1), StreamKind::Trades);
+        }
+        drop(client);
+        // The last owner of the sink is gone.
+        told.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_try_again_can_be_closed() {
+    let mut venue = Venue::start().await;
+    let (client, _, mut told, peer) = trading(&mut venue, &["BTCUSDT"]).await;
+    drop(peer);
+    told.notice("market streams lost").await;
+    client.close().await;
+    drop(client);
+    told.ended().await;
+}
+
+#[tokio::test]
+async fn a_failed_start_leaves_nothing() {
+    let mut venue = Venue::start().await;
+    let (sink, mut told) = told();
+    let config = venue.config.clone();
+    let connecting = tokio::spawn(async move { Client::connect(config, &["BTCUSDT".to_owned()], sink).await });
+    let user = venue.user().await;
+    connecting.abort();
+    drop(connecting.await);
+    user.ended().await;
+    told.ended().await;
+    assert!(told.rest().iter().all(|event| trade_id(event).is_none()));
+}
