@@ -125,11 +125,9 @@ pub enum ClientError {
 impl From<WireError> for ClientError {
     fn from(error: WireError) -> Self {
         ClientError::Wire(match error {
-            WireError::Json { what, why, excerpt } => WireError::Json {
-                what,
-                why: without_signatures(&why),
-                excerpt: without_signatures(&excerpt),
-            },
+            WireError::Json { what, why, excerpt } => {
+                WireError::Json { what, why: without_signatures(&why), excerpt: without_signatures(&excerpt) }
+            }
             other => other,
         })
     }

@@ -63,15 +63,11 @@ pub(crate) fn without_signatures(text: &str) -> String {
     let mut quiet = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let begin = rest
-            .find(|letter: char| letter.is_ascii_hexdigit())
-            .unwrap_or(rest.len());
+        let begin = rest.find(|letter: char| letter.is_ascii_hexdigit()).unwrap_or(rest.len());
         let (plain, after) = rest.split_at(begin);
         quiet.push_str(plain);
         rest = after;
-        let end = rest
-            .find(|letter: char| !letter.is_ascii_hexdigit())
-            .unwrap_or(rest.len());
+        let end = rest.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap_or(rest.len());
         let (digits, after) = rest.split_at(end);
         quiet.push_str(if end < LENGTH { digits } else { "<signature>" });
         rest = after;
@@ -114,14 +110,8 @@ mod tests {
     fn signatures_are_taken_out_of_texts() {
         let signature = Credentials::new("key".into(), "hush".into()).sign("x");
         for (text, quiet) in [
-            (
-                format!("é a=1&signature={signature}"),
-                "é a=1&signature=<signature>",
-            ),
-            (
-                format!("{signature}, {signature}!"),
-                "<signature>, <signature>!",
-            ),
+            (format!("é a=1&signature={signature}"), "é a=1&signature=<signature>"),
+            (format!("{signature}, {signature}!"), "<signature>, <signature>!"),
             ("deadbeef 12".to_owned(), "deadbeef 12"),
             (String::new(), ""),
         ] {

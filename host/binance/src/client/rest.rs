@@ -70,11 +70,7 @@ impl Shared {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            if not_sent {
-                SendError::NotSent(text)
-            } else {
-                SendError::Lost(text)
-            }
+            if not_sent { SendError::NotSent(text) } else { SendError::Lost(text) }
         };
         let response = http.send().await.map_err(told)?;
         let status = response.status().as_u16();
@@ -88,10 +84,7 @@ impl Shared {
             }
         }
         let retry_after = response.headers().get("retry-after");
-        self.heed(
-            status,
-            retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
-        );
+        self.heed(status, retry_after.and_then(|value| value.to_str().ok()?.parse().ok()));
         let body = response.bytes().await.map_err(told)?;
         if signed && (400..500).contains(&status) && error_code(&body) == Some(BAD_TIMESTAMP) {
             self.mend_clock();

@@ -53,9 +53,7 @@ impl Control {
     fn refusal(&self) -> Option<String> {
         match (&self.error, self.code, &self.msg) {
             (Some(error), ..) => Some(error.to_string()),
-            (None, Some(code), msg) => {
-                Some(format!("{code}: {}", msg.as_deref().unwrap_or_default()))
-            }
+            (None, Some(code), msg) => Some(format!("{code}: {}", msg.as_deref().unwrap_or_default())),
             (None, None, _) => None,
         }
     }
@@ -102,14 +100,7 @@ pub(super) async fn run(
 ) {
     let parser = StreamParser::new(&shared.instruments);
     let mut backoff = Backoff::new(shared.machine().0);
-    let mut streams = Streams {
-        shared,
-        parser,
-        wanted: BTreeMap::new(),
-        next_id: 1,
-        down: false,
-        confirmed: None,
-    };
+    let mut streams = Streams { shared, parser, wanted: BTreeMap::new(), next_id: 1, down: false, confirmed: None };
     loop {
         // Nothing is opened before somebody wants something.
         while streams.wanted.is_empty() {
@@ -175,8 +166,8 @@ impl Streams {
         let (mut next_message, mut heard) = (opened, opened);
         let mut ping = interval_at(opened + PING_EVERY, PING_EVERY);
         loop {
-            let differs = on.asked.len() != self.wanted.len()
-                || !self.wanted.keys().all(|name| on.asked.contains(name));
+            let differs =
+                on.asked.len() != self.wanted.len() || !self.wanted.keys().all(|name| on.asked.contains(name));
             if self.down && !differs && on.unconfirmed.is_empty() {
                 self.down = false;
                 self.shared.tell(VenueEvent::StreamsUp);
@@ -248,35 +239,18 @@ impl Streams {
     /// Sends one message of what is wanted and not asked for, or the other way around.
     async fn ask(&mut self, on: &mut Connection) -> Result<(), String> {
         let missing = |name: &&String| !on.asked.contains(*name);
-        let begin: Vec<_> = self
-            .wanted
-            .keys()
-            .filter(missing)
-            .take(NAMES)
-            .cloned()
-            .collect();
+        let begin: Vec<_> = self.wanted.keys().filter(missing).take(NAMES).cloned().collect();
         let begins = !begin.is_empty();
         let (method, names) = if begins {
             ("SUBSCRIBE", begin)
         } else {
             let unwanted = |name: &&String| !self.wanted.contains_key(*name);
-            (
-                "UNSUBSCRIBE",
-                on.asked
-                    .iter()
-                    .filter(unwanted)
-                    .take(NAMES)
-                    .cloned()
-                    .collect(),
-            )
+            ("UNSUBSCRIBE", on.asked.iter().filter(unwanted).take(NAMES).cloned().collect())
         };
         let id = self.next_id;
         self.next_id = self.next_id.saturating_add(1);
         let text = serde_json::json!({ "method": method, "params": names, "id": id }).to_string();
-        on.socket
-            .send(Message::text(text))
-            .await
-            .map_err(|error| error.to_string())?;
+        on.socket.send(Message::text(text)).await.map_err(|error| error.to_string())?;
         for name in &names {
             if begins {
                 on.asked.insert(name.clone());
@@ -287,14 +261,7 @@ impl Streams {
                 on.asked.remove(name);
             }
         }
-        on.unconfirmed.insert(
-            id,
-            Asked {
-                at: Instant::now(),
-                names,
-                begins,
-            },
-        );
+        on.unconfirmed.insert(id, Asked { at: Instant::now(), names, begins });
         Ok(())
     }
 
@@ -306,22 +273,15 @@ impl Streams {
             None => on.unconfirmed.pop_first().map(|(_, asked)| asked),
         };
         if let Some(error) = control.refusal() {
-            let names = asked
-                .map(|asked| asked.names.join(", "))
-                .unwrap_or_default();
-            self.shared
-                .notice(format!("the venue refuses streams {names}: {error}"));
+            let names = asked.map(|asked| asked.names.join(", ")).unwrap_or_default();
+            self.shared.notice(format!("the venue refuses streams {names}: {error}"));
             return;
         }
         self.confirmed.get_or_insert_with(Instant::now);
         let Some(asked) = asked.filter(|asked| asked.begins) else {
             return;
         };
-        for instrument in asked
-            .names
-            .iter()
-            .filter_map(|name| self.wanted.get(name).copied().flatten())
-        {
+        for instrument in asked.names.iter().filter_map(|name| self.wanted.get(name).copied().flatten()) {
             on.books.begun(instrument);
         }
     }
@@ -349,7 +309,5 @@ fn control_of(text: &str) -> Option<Control> {
     if text.starts_with("{\"stream\"") {
         return None;
     }
-    serde_json::from_str::<Control>(text)
-        .ok()
-        .filter(|control| control.id.is_some() || control.refusal().is_some())
+    serde_json::from_str::<Control>(text).ok().filter(|control| control.id.is_some() || control.refusal().is_some())
 }

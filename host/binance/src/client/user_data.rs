@@ -41,11 +41,10 @@ pub(super) async fn run(
     let mut backoff = Backoff::new(shared.machine().0 ^ 1);
     loop {
         let mut up_since = None;
-        let why =
-            match connection(&shared, &credentials, &status, &mut stopped, &mut up_since).await {
-                None => return,
-                Some(why) => without_signatures(&why),
-            };
+        let why = match connection(&shared, &credentials, &status, &mut stopped, &mut up_since).await {
+            None => return,
+            Some(why) => without_signatures(&why),
+        };
         if let Some(since) = up_since {
             backoff.lasted(since.elapsed());
         }
@@ -81,23 +80,14 @@ fn refused(shared: &Shared, answer: &Response, text: &str) -> String {
     let until = serde_json::from_str::<serde_json::Value>(text)
         .ok()
         .and_then(|value| value.pointer("/error/data/retryAfter")?.as_u64());
-    let wait = until.map(|until| {
-        until
-            .saturating_sub(shared.now().as_millis())
-            .div_ceil(1_000)
-    });
+    let wait = until.map(|until| until.saturating_sub(shared.now().as_millis()).div_ceil(1_000));
     shared.heed(answer.status, wait);
     let error = answer.error.as_ref();
     if error.is_some_and(|error| error.code == BAD_TIMESTAMP) {
         shared.mend_clock();
     }
-    let error = error.map_or_else(String::new, |error| {
-        format!("{}: {}", error.code, error.msg)
-    });
-    format!(
-        "the venue refuses the subscription with {}: {error}",
-        answer.status
-    )
+    let error = error.map_or_else(String::new, |error| format!("{}: {}", error.code, error.msg));
+    format!("the venue refuses the subscription with {}: {error}", answer.status)
 }
 
 /// One connection; why it ended, or `None` when the client is closed.
@@ -108,10 +98,7 @@ async fn connection(
     stopped: &mut watch::Receiver<bool>,
     up_since: &mut Option<Instant>,
 ) -> Option<String> {
-    let mut socket = match shared
-        .open(&shared.config.ws_api_url, WEIGHT, stopped)
-        .await
-    {
+    let mut socket = match shared.open(&shared.config.ws_api_url, WEIGHT, stopped).await {
         Ok(Some(socket)) => socket,
         Ok(None) => return None,
         Err(why) => return Some(why),
