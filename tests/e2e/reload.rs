@@ -41,6 +41,13 @@ impl Running {
         }
     }
 
+    /// Waits for lines that may come in any order.
+    fn wait_for_all(&mut self, all: &[&str]) {
+        while !all.iter().all(|words| self.log.contains(words)) {
+            self.wait_for("");
+        }
+    }
+
     fn end(mut self) -> serde_json::Value {
         let killed =
             std::process::Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
@@ -60,8 +67,7 @@ fn files_change_while_strategies_trade() {
     let file = dir.path().join("ema-cross.wasm");
     let good = std::fs::read(&file).expect("a kept build");
     let mut running = Running::start(dir.path());
-    running.wait_for("ema-cross: loaded, generation 1");
-    running.wait_for("market-maker: loaded, generation 1");
+    running.wait_for_all(&["ema-cross: loaded, generation 1", "market-maker: loaded, generation 1"]);
 
     // Another content with the same meaning: a custom section at the end.
     let mut changed = good.clone();
