@@ -1,7 +1,10 @@
 //! The double itself, and the order and the stop rule of batches, which it drives.
 
 use super::*;
-use crate::{Ctx, HaltReason, Level, Manifest, NewOrder, SECOND, Setup};
+use crate::{
+    Ctx, Denial, Depth, Duration, EventBody, HaltReason, Level, Manifest, NewOrder, OrderId, OrderStatus, Quote,
+    SECOND, Seq, Setup, Side, Trade,
+};
 use proptest::prelude::{Just, any, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as Arbitrary;
 
