@@ -62,12 +62,12 @@ impl Strategy for EmaCross {
         let side = if fast > slow { Side::Buy } else { Side::Sell };
         let missing = self.missing(ctx, side).filter(|missing| missing.is_positive());
         if let Some(Err(denial)) = missing.map(|missing| ctx.market(&self.btc, side, missing)) {
-            ctx.warn(format_args!("{side:?} {missing:?} was denied: {denial}"));
+            ctx.warn(denial.describe());
         }
     }
 
     fn on_fill(&mut self, ctx: &mut Ctx, fill: &Fill) {
-        ctx.info(format_args!("{:?} {} at {}", fill.side, fill.quantity, fill.price));
+        ctx.info(format_args!("{} {} at {}", fill.side, fill.quantity, fill.price));
     }
 
     fn save(&self) -> Vec<u8> {

@@ -2,10 +2,13 @@
 
 use market_maker::MarketMaker;
 use ringfence_sdk::testing::{Command, Host, Setting};
-use ringfence_sdk::{Decimal, Denial, LogLevel, OrderChange, OrderKind, OrderReason, OrderStatus, Side, decimal};
+use ringfence_sdk::{
+    Decimal, Denial, LogLevel, MILLISECOND, OrderChange, OrderKind, OrderReason, OrderStatus, QuotaDenial, QuotaKind,
+    Side, decimal,
+};
 
 fn setting() -> Setting {
-    Setting::new().allocation("BTC", "0.5").parameter("tolerance", 20)
+    Setting::new().allocation("BTC", "0.5").parameter("tolerance", 20).parameter("requote-ms", 0)
 }
 
 fn host() -> Host<MarketMaker> {
@@ -117,17 +120,51 @@ fn a_part_that_was_filled_counts() {
 }
 
 #[test]
-fn denials_are_told_once_in_a_row_and_tried_again() {
+fn a_denial_is_told_once_and_tried_again_when_it_may() {
     let mut host = host();
-    for _ in 0..6 {
-        host.deny(Denial::Halted);
-    }
+    let wait = 250 * MILLISECOND;
+    host.deny(Denial::Quota(QuotaDenial { kind: QuotaKind::OrdersPerSecond, limit: 10, retry_after: wait }));
     for _ in 0..3 {
         quote(&mut host, "60000.00", "60000.10");
     }
     assert!(matches!(&host.logs()[..], [(LogLevel::Warn, _)]), "{:?}", host.logs());
+    assert!(host.open_orders().is_empty());
+    host.advance(wait);
     quote(&mut host, "60000.00", "60000.10");
     assert_eq!(host.open_orders().len(), 2);
+}
+
+/// Twenty seconds of 130 quotes a second with the host's default quota: hardly a denial, many orders.
+#[test]
+fn stays_within_the_quota_of_a_lively_market() {
+    let setting = Setting::new().allocation("BTC", "0.5");
+    let setting = setting.per_second(QuotaKind::OrdersPerSecond, 10).per_second(QuotaKind::CancelsPerSecond, 20);
+    let mut host: Host<MarketMaker> = setting.host().expect("it starts");
+    let (mut chance, mut cents) = (7u64, 6_000_000i64);
+    let (mut ordered, mut denied) = (0, 0);
+    for round in 0..2_600 {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        cents += i64::try_from(chance >> 33).expect("31 bits") % 601 - 300;
+        host.advance(7_700);
+        quote(
+            &mut host,
+            &format!("{}.{:02}", cents / 100, cents % 100),
+            &format!("{}.{:02}", (cents + 10) / 100, (cents + 10) % 100),
+        );
+        for sent in host.take_commands() {
+            denied += usize::from(sent.denial.is_some());
+            ordered += usize::from(sent.denial.is_none() && matches!(sent.command, Command::Submit(..)));
+        }
+        if round % 5 == 0 {
+            host.settle();
+            let hit = host.open_orders().first().map(|order| order.order);
+            if let (Some(order), 0) = (hit, round % 25) {
+                host.fill(order);
+            }
+        }
+    }
+    assert!(denied <= 5, "{denied} denials");
+    assert!(ordered > 60, "{ordered} orders");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | `decimal` | [`Decimal`]: exact amounts |
 //! | [`indicators`] | averages, RSI, MACD, ATR, Bollinger bands, VWAP |
 //! | [`state`] | state as bytes, for `save` and `restore` |
+//! | `text` | words for log lines: [`Denial::describe`], `Display` of sides, kinds, reasons |
 //! | `testing` | a host in memory, for tests of strategies (not in wasm) |
 //! | `merge`, `seat`, `wire` | from the contract to callbacks and back |
 //!
@@ -30,7 +31,7 @@
 //!         if trade.aggressor == Side::Sell
 //!             && let Err(denial) = ctx.market(&self.btc, Side::Buy, decimal!("0.001"))
 //!         {
-//!             ctx.warn(denial);
+//!             ctx.warn(denial.describe());
 //!         }
 //!     }
 //! }
@@ -61,6 +62,7 @@ pub mod state;
 mod strategy;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod text;
 #[cfg(target_family = "wasm")]
 mod wire;
 

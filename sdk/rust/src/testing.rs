@@ -1,6 +1,7 @@
 //! A host in memory: drives a strategy as ordinary Rust, without any wasm. What lives here: a double of the
 //! host that records commands and keeps a simple account. What may not: the host's rules; nothing is locked,
-//! checked or limited unless a test says so with [`Host::deny`].
+//! checked or limited unless a test says so with [`Host::deny`] or
+//! [`Setting::per_second`].
 //!
 //! ```
 //! use ringfence_sdk::testing::Host;
@@ -28,6 +29,7 @@ mod host;
 mod world;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub use batch::Happening;
@@ -35,10 +37,11 @@ pub use host::Host;
 pub use world::{Command, Sent};
 
 use crate::{
-    Balance, Context, Decimal, InitError, Instrument, InstrumentId, Mode, Parameter, Seat, Strategy, Value, decimal,
+    Balance, Context, Decimal, InitError, Instrument, InstrumentId, Mode, Parameter, QuotaKind, Seat, Strategy, Value,
+    decimal,
 };
 use double::Double;
-use world::World;
+use world::{Meter, World};
 
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
@@ -103,6 +106,7 @@ pub fn ethusdt() -> Instrument {
 #[derive(Debug, Clone)]
 pub struct Setting {
     context: Context,
+    meters: Vec<Meter>,
 }
 
 impl Default for Setting {
@@ -123,7 +127,7 @@ impl Setting {
             parameters: Vec::new(),
             allocation: Vec::new(),
         };
-        Setting { context }.allocation("USDT", "10000")
+        Setting { context, meters: Vec::new() }.allocation("USDT", "10000")
     }
 
     /// These instruments instead.
@@ -147,6 +151,13 @@ impl Setting {
         self
     }
 
+    /// A quota of a second: [`QuotaKind::OrdersPerSecond`] or [`QuotaKind::CancelsPerSecond`]. Without it nothing is counted.
+    pub fn per_second(mut self, kind: QuotaKind, limit: usize) -> Setting {
+        self.meters.retain(|meter| meter.kind != kind);
+        self.meters.push(Meter { kind, limit, times: VecDeque::new() });
+        self
+    }
+
     /// The seed of [`Ctx::random`](crate::Ctx::random).
     pub fn seed(mut self, seed: u64) -> Setting {
         self.context.seed = seed;
@@ -159,6 +170,7 @@ impl Setting {
             instruments: self.context.instruments.clone(),
             balances: self.context.allocation.iter().map(|b| (b.asset.clone(), b.free)).collect(),
             now: self.context.now,
+            meters: self.meters,
             ..World::default()
         };
         let world = Rc::new(RefCell::new(world));

@@ -7,14 +7,16 @@ use super::world::{Command, Resting, World};
 use crate::ctx::Backend;
 use crate::{
     Balance, Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OpenOrder, OrderId,
-    OrderList, OrderStatus, Position, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
+    OrderList, OrderStatus, Position, QuotaKind, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
 };
 
 pub(super) struct Double(pub(super) Rc<RefCell<World>>);
 
 impl Backend for Double {
     fn submit(&self, order: &NewOrder, cause: Seq) -> Result<OrderId, Denial> {
-        let made = self.0.borrow_mut().command(cause, |world, allowed| {
+        let mut world = self.0.borrow_mut();
+        world.meter(QuotaKind::OrdersPerSecond, 1);
+        let made = world.command(cause, |world, allowed| {
             Command::Submit(if allowed { world.ticket(order) } else { 0 }, order.clone())
         });
         made.map(|command| if let Command::Submit(id, _) = command { id } else { 0 })
@@ -25,7 +27,9 @@ impl Backend for Double {
             OrderList::Oco((a, b)) | OrderList::Oto((a, b)) => vec![a, b],
             OrderList::Otoco((a, b, c)) => vec![a, b, c],
         };
-        let made = self.0.borrow_mut().command(cause, |world, allowed| {
+        let mut world = self.0.borrow_mut();
+        world.meter(QuotaKind::OrdersPerSecond, legs.len());
+        let made = world.command(cause, |world, allowed| {
             let tickets = legs.iter().filter(|_| allowed).map(|leg| world.ticket(leg)).collect();
             Command::SubmitList(tickets, Box::new(orders.clone()))
         });
@@ -37,6 +41,7 @@ impl Backend for Double {
         if !world.orders.iter().any(|open| open.id == order) {
             world.denials.push_front(Denial::UnknownOrder);
         }
+        world.meter(QuotaKind::CancelsPerSecond, 1);
         world.command(cause, |world, allowed| {
             for open in world.orders.iter_mut().filter(|open| allowed && open.id == order) {
                 open.status = OrderStatus::PendingCancel;
@@ -47,10 +52,13 @@ impl Backend for Double {
     }
 
     fn cancel_all(&self, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial> {
+        let meant = |open: &Resting| instrument.is_none_or(|id| open.order.instrument == id);
         let mut count = 0;
-        self.0.borrow_mut().command(cause, |world, allowed| {
-            let meant = |open: &Resting| allowed && instrument.is_none_or(|id| open.order.instrument == id);
-            for open in world.orders.iter_mut().filter(|open| meant(open)) {
+        let mut world = self.0.borrow_mut();
+        let orders = world.orders.iter().filter(|open| meant(open)).count();
+        world.meter(QuotaKind::CancelsPerSecond, orders);
+        world.command(cause, |world, allowed| {
+            for open in world.orders.iter_mut().filter(|open| allowed && meant(open)) {
                 open.status = OrderStatus::PendingCancel;
                 count += 1;
             }
@@ -60,7 +68,9 @@ impl Backend for Double {
     }
 
     fn amend(&self, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {
-        self.0.borrow_mut().command(cause, |_, _| Command::Amend(order, quantity))?;
+        let mut world = self.0.borrow_mut();
+        world.meter(QuotaKind::OrdersPerSecond, 1);
+        world.command(cause, |_, _| Command::Amend(order, quantity))?;
         Ok(())
     }
 
@@ -186,6 +196,7 @@ impl Backend for Double {
     }
 
     fn quotas(&self) -> Vec<QuotaState> {
-        Vec::new()
+        let world = self.0.borrow();
+        world.meters.iter().map(|meter| meter.state(world.now)).collect()
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    Ctx, Denial, Depth, Duration, EventBody, HaltReason, Level, Manifest, NewOrder, OrderId, OrderStatus, Quote,
-    SECOND, Seq, Setup, Side, Trade,
+    Ctx, Denial, Depth, Duration, EventBody, HaltReason, Level, Manifest, NewOrder, OrderId, OrderStatus, QuotaState,
+    Quote, SECOND, Seq, Setup, Side, Trade,
 };
 use proptest::prelude::{Just, any, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as Arbitrary;
@@ -214,4 +214,26 @@ const CHANCE: [f64; 3] = [0.011704753153026104, 0.06195825757458806, 0.976907632
 fn a_wrong_parameter_ends_the_start() {
     let refused = Setting::new().parameter("n", 10).host::<Scribe>();
     assert_eq!(refused.unwrap_err(), InitError::InvalidParameter(("n".to_owned(), "must be from 0 to 9".to_owned())));
+}
+
+#[test]
+fn a_quota_of_a_second_counts_what_was_taken() {
+    let mut host = Setting::new().per_second(QuotaKind::OrdersPerSecond, 2).host::<Scribe>().unwrap();
+    let order = |host: &mut Host<Scribe>, after| {
+        host.advance(after);
+        let ts = host.now();
+        let (price, quantity) = (Decimal::ONE, Decimal::ONE);
+        let trade = Trade { instrument: 0, ts, id: 1, price, quantity, aggressor: Side::Buy };
+        host.batch(&[Happening::Trade(trade)], Duration::MAX);
+        host.take_commands().remove(0).denial
+    };
+    assert_eq!(order(&mut host, 0), None);
+    assert_eq!(order(&mut host, 300), None);
+    let denial = order(&mut host, 200).unwrap();
+    assert_eq!(denial.retry_after(), Some(SECOND - 500));
+    let state = QuotaState { kind: QuotaKind::OrdersPerSecond, limit: 2, used: 2, resets_in: SECOND - 500 };
+    assert_eq!(host.seat.ctx.quotas(), [state]);
+    assert!(order(&mut host, SECOND - 501).is_some());
+    assert_eq!(order(&mut host, 1), None, "the promised time must do");
+    assert!(order(&mut host, 0).is_some(), "what was denied did not count, the one before did");
 }

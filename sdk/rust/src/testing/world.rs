@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OrderId, OrderList, OrderStatus,
-    Position, Quote, Seq, Side, Stream, Timestamp,
+    Position, QuotaDenial, QuotaKind, QuotaState, Quote, SECOND, Seq, Side, Stream, Timestamp,
 };
 
 /// A command as the strategy gave it.
@@ -40,6 +40,23 @@ pub struct Sent {
     pub denial: Option<Denial>,
 }
 
+/// A quota of a second, and when it was used.
+#[derive(Debug, Clone)]
+pub(super) struct Meter {
+    pub(super) kind: QuotaKind,
+    pub(super) limit: usize,
+    pub(super) times: VecDeque<Timestamp>,
+}
+
+impl Meter {
+    /// What was used within the last second, and how long until some of it is free again.
+    pub(super) fn state(&self, now: Timestamp) -> QuotaState {
+        let recent = self.times.iter().filter(|time| now < **time + SECOND);
+        let resets_in = recent.clone().next().map_or(0, |oldest| oldest + SECOND - now);
+        QuotaState { kind: self.kind, limit: self.limit as u64, used: recent.count() as u64, resets_in }
+    }
+}
+
 /// An order that is not final.
 #[derive(Debug, Clone)]
 pub(super) struct Resting {
@@ -64,6 +81,7 @@ pub(super) struct World {
     pub(super) fills: u64,
     pub(super) sent: Vec<Sent>,
     pub(super) denials: VecDeque<Denial>,
+    pub(super) meters: Vec<Meter>,
     /// Number, next time, period.
     pub(super) timers: Vec<(u64, Timestamp, Option<Duration>)>,
     pub(super) numbers: u64,
@@ -84,6 +102,21 @@ impl World {
         let command = make(self, denial.is_none());
         self.sent.push(Sent { command: command.clone(), cause, denial: denial.clone() });
         denial.map_or(Ok(command), Err)
+    }
+
+    /// Counts a command that nothing else denies; one too many is denied.
+    pub(super) fn meter(&mut self, kind: QuotaKind, count: usize) {
+        let found = self.meters.iter_mut().find(|meter| meter.kind == kind);
+        let Some(meter) = found.filter(|_| self.denials.is_empty()) else {
+            return;
+        };
+        let QuotaState { limit, used, resets_in, .. } = meter.state(self.now);
+        if used + count as u64 > limit {
+            self.denials.push_front(Denial::Quota(QuotaDenial { kind, limit, retry_after: resets_in }));
+        } else {
+            meter.times.retain(|time| self.now < *time + SECOND);
+            meter.times.extend(std::iter::repeat_n(self.now, count));
+        }
     }
 
     pub(super) fn ticket(&mut self, order: &NewOrder) -> OrderId {
