@@ -241,6 +241,7 @@ impl Seat {
     }
 
     fn begin(&mut self, now: Timestamp) {
+        self.last_ts = self.last_ts.max(now);
         self.state = SeatState::Running;
         self.restart_at = None;
         self.next_save = now.plus(SAVE_EVERY);
@@ -437,7 +438,7 @@ impl Seat {
                 drop(instance);
                 let now = self.last_ts;
                 self.fault(now, &fault);
-                return Ran { consumed: count, fault: self.last_fault.clone(), left: self.queue.len() };
+                return Ran { consumed: count, fault: self.last_fault.clone(), left: 0 };
             }
         };
         Ran { consumed, fault: None, left: self.queue.len() }
