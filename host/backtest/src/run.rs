@@ -271,7 +271,7 @@ impl Run {
             };
             match self.parser.parse(&line.raw) {
                 Ok(data) => {
-                    let now = self.clock.arrival(line.received, sent(&data));
+                    let now = self.clock.arrival(line.received, data.sent());
                     if first.is_none() {
                         self.begin(now);
                         first = Some(now);
@@ -464,17 +464,5 @@ impl Run {
         } else if !self.venue.exchange.listen(&name) {
             tracing::warn!(name, "the simulated exchange has no such stream");
         }
-    }
-}
-
-/// The venue's own time of a message.
-fn sent(data: &MarketData) -> Option<Timestamp> {
-    match data {
-        MarketData::Trade { ts, .. }
-        | MarketData::AggregateTrade { ts, .. }
-        | MarketData::Depth { ts, .. }
-        | MarketData::Kline { ts, .. }
-        | MarketData::Ticker { ts, .. } => Some(*ts),
-        MarketData::Quote { ts, .. } | MarketData::Book { ts, .. } => *ts,
     }
 }

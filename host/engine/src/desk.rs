@@ -13,9 +13,9 @@ use ringfence_model::{
     OrderStatus, Position, SeatId, Seq, Side, StreamKind, Timestamp,
 };
 
+use crate::actions::{CommandSink, DeskCommand, SeatConfig};
 use crate::board::Board;
-use crate::engine::SeatConfig;
-use crate::gate::{self, Approved, Picture, Reservation};
+use crate::gate::{self, Picture, Reservation};
 use crate::ledger::Ledger;
 use crate::limits::{Limits, Window};
 
@@ -24,51 +24,6 @@ const BOOK_LEVELS: u32 = 100;
 /// Most klines of one history request: the venue's own bound.
 const HISTORY_LIMIT: u32 = 1_000;
 const DAY: u64 = 86_400_000_000;
-
-/// What a desk asks of the engine. Commands of one desk arrive in their order.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "fields are named after what they hold")]
-pub enum DeskCommand {
-    Place {
-        seat: SeatId,
-        order: OrderId,
-        instrument: InstrumentId,
-        cause: Seq,
-        approved: Approved,
-    },
-    Cancel {
-        seat: SeatId,
-        order: OrderId,
-        cause: Seq,
-    },
-    Amend {
-        seat: SeatId,
-        order: OrderId,
-        quantity: Decimal,
-        cause: Seq,
-    },
-    Subscribe {
-        seat: SeatId,
-        instrument: InstrumentId,
-        stream: StreamKind,
-    },
-    Unsubscribe {
-        seat: SeatId,
-        instrument: InstrumentId,
-        stream: StreamKind,
-    },
-    History {
-        seat: SeatId,
-        request: u64,
-        instrument: InstrumentId,
-        interval: u32,
-        start: Option<Timestamp>,
-        limit: u32,
-    },
-}
-
-/// Takes a desk's commands to the engine.
-pub type CommandSink = Box<dyn Fn(DeskCommand) + Send>;
 
 /// An order that is not final.
 #[derive(Debug, Clone)]

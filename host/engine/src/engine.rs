@@ -12,9 +12,8 @@ use ringfence_model::{
     Decimal, EventBody, Instrument, InstrumentId, Micros, OrderStatus, SeatId, StreamKind, Timestamp,
 };
 
-use crate::desk::{CommandSink, DeskCommand, SeatDesk};
-use crate::gate::Approved;
-use crate::limits::Limits;
+use crate::actions::{CommandSink, DeskCommand, Output, SeatConfig};
+use crate::desk::SeatDesk;
 use crate::orders::{Orders, Placed};
 use crate::routing::Routing;
 
@@ -30,19 +29,6 @@ pub struct EngineConfig {
     pub instruments: Vec<Instrument>,
     /// How long an order may be without a word before the venue is asked.
     pub query_after: Micros,
-}
-
-/// One plugin's place.
-#[derive(Debug, Clone)]
-pub struct SeatConfig {
-    /// The plugin's name.
-    pub name: String,
-    /// What it may see and trade.
-    pub instruments: Vec<InstrumentId>,
-    /// What it may spend, by asset.
-    pub allocation: Vec<(String, Decimal)>,
-    /// Quotas and risk limits.
-    pub limits: Limits,
 }
 
 /// A configuration that can't be used.
@@ -62,39 +48,6 @@ pub enum EngineError {
         /// What was named.
         instrument: u32,
     },
-}
-
-/// What has to be done.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "fields are named after what they hold")]
-pub enum Output {
-    /// Hand an event to a plugin.
-    Deliver { seat: SeatId, ts: Timestamp, body: EventBody },
-    /// Begin a market stream.
-    Subscribe { instrument: InstrumentId, stream: StreamKind },
-    /// End a market stream.
-    Unsubscribe { instrument: InstrumentId, stream: StreamKind },
-    /// Send an order, once.
-    Place(Approved),
-    /// Cancel an order.
-    Cancel { symbol: String, client_order_id: ClientOrderId },
-    /// Make an order smaller.
-    Amend { symbol: String, client_order_id: ClientOrderId, quantity: Decimal },
-    /// Ask for an order.
-    Query { symbol: String, client_order_id: ClientOrderId },
-    /// Ask for the fills of an order.
-    Trades { symbol: String, client_order_id: ClientOrderId, venue_order_id: u64 },
-    /// Ask for klines of the past.
-    History {
-        seat: SeatId,
-        request: u64,
-        instrument: InstrumentId,
-        interval: u32,
-        start: Option<Timestamp>,
-        limit: u32,
-    },
-    /// The venue told of an order that is none of this session.
-    Unattributed { what: String },
 }
 
 /// The engine.

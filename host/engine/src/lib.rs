@@ -3,6 +3,7 @@
 //!
 //! | module | holds |
 //! |--|--|
+//! | [`actions`] | what goes in and out: [`DeskCommand`], [`Output`] |
 //! | [`engine`] | [`Engine`]: who gets what, what is asked of the venue |
 //! | `orders` | the life of each order as the venue tells it |
 //! | `routing` | who follows which stream |
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod actions;
 pub mod board;
 pub mod book;
 pub mod desk;
@@ -27,7 +29,8 @@ pub mod limits;
 mod orders;
 mod routing;
 
-pub use desk::{DeskCommand, SeatDesk};
-pub use engine::{Engine, EngineConfig, EngineError, Output, SeatConfig};
+pub use actions::{DeskCommand, Output, SeatConfig};
+pub use desk::SeatDesk;
+pub use engine::{Engine, EngineConfig, EngineError};
 pub use gate::Approved;
 pub use limits::Limits;

@@ -8,7 +8,7 @@ use ringfence_model::event::{Fill, OrderChange, OrderReason, OrderUpdate};
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueFill};
 use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp};
 
-use crate::engine::Output;
+use crate::actions::Output;
 
 /// After this long the venue can't take an order any more: a request is valid for its
 /// `recvWindow` (5 s, the client's setting) and the venue answers within seconds.

@@ -63,6 +63,20 @@ pub enum MarketData {
     },
 }
 
+impl MarketData {
+    /// The venue's own time of it, if it says one.
+    pub const fn sent(&self) -> Option<Timestamp> {
+        match self {
+            MarketData::Trade { ts, .. }
+            | MarketData::AggregateTrade { ts, .. }
+            | MarketData::Depth { ts, .. }
+            | MarketData::Kline { ts, .. }
+            | MarketData::Ticker { ts, .. } => Some(*ts),
+            MarketData::Quote { ts, .. } | MarketData::Book { ts, .. } => *ts,
+        }
+    }
+}
+
 /// What the venue says of an order: by the user stream, by an answer, or by a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "fields carry the field's standard names")]

@@ -22,8 +22,9 @@ use ringfence_model::desk::Desk;
 use ringfence_model::strategy::{Manifest, Mode, Value};
 use ringfence_model::{EventBody, Micros, SeatId, Timestamp};
 
-use crate::admission::{Plugin, Refusal, hash};
+use crate::admission::{Plugin, hash};
 use crate::host::LogLevel;
+use crate::refusal::Refusal;
 use crate::sandbox::Sandbox;
 use crate::seat::{Seat, SeatConfig, SeatReport};
 use watcher::{Change, Watcher};

@@ -9,7 +9,6 @@ use ringfence_model::Micros;
 use ringfence_model::strategy::{Context, Manifest, StopReason};
 use wasmtime::{Store, Trap, UpdateDeadline};
 
-use crate::admission::first_line;
 use crate::bindings::exports::ringfence::strategy::handler::{InitError, RestoreError};
 use crate::bindings::ringfence::strategy::events::Batch;
 use crate::bindings::{Strategy, StrategyPre};
@@ -17,6 +16,7 @@ use crate::budgets::{Budgets, CallClass};
 use crate::convert;
 use crate::host::{Entry, Host, Memory, Post};
 use crate::imports::Guarded;
+use crate::refusal::first_line;
 use crate::sandbox::Sandbox;
 
 /// What a guest did wrong. It costs the guest its life.

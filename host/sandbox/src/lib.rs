@@ -5,7 +5,8 @@
 //! |--|--|
 //! | [`sandbox`] | [`Sandbox`]: the engine, its settings, the 1 ms beat |
 //! | [`budgets`] | every limit of a plugin in one place |
-//! | [`admission`] | from bytes to a [`Plugin`], or a [`Refusal`] that says why not |
+//! | [`admission`] | from bytes to a [`Plugin`] |
+//! | [`refusal`] | why a file is not taken: [`Refusal`] |
 //! | `scan` | what is looked at before the compiler sees a byte |
 //! | `cache` | compiled code on disk, the one unsafe place |
 //! | `bindings`, `convert` | the contract's types, and the model's words for them |
@@ -32,15 +33,17 @@ mod host;
 mod imports;
 mod instance;
 mod queue;
+pub mod refusal;
 pub mod sandbox;
 mod scan;
 pub mod seat;
 mod timers;
 mod virtual_wasi;
 
-pub use admission::{Plugin, Refusal};
+pub use admission::Plugin;
 pub use budgets::Budgets;
 pub use fleet::{Fleet, FleetConfig, FleetError, FleetEvent, Mailbox, Operator};
 pub use host::LogLevel;
+pub use refusal::Refusal;
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
 pub use seat::{Ran, Seat, SeatConfig, SeatReport, SeatState};

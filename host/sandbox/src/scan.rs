@@ -3,7 +3,7 @@
 
 use wasmparser::{Encoding, Parser, Payload};
 
-use crate::admission::Refusal;
+use crate::refusal::Refusal;
 
 const MODULES: usize = 64;
 const FUNCTIONS: usize = 100_000;

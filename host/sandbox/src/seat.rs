@@ -13,11 +13,12 @@ use ringfence_model::event::GapReason;
 use ringfence_model::strategy::{Context, Manifest, Mode, StopReason, Value};
 use ringfence_model::{Decimal, Event, EventBody, InstrumentId, Micros, StreamKind, Timestamp};
 
-use crate::admission::{Plugin, Refusal};
+use crate::admission::Plugin;
 use crate::batch::{Builder, Scales};
 use crate::host::{Call, KeyValueStore, Log, LogLevel, Metrics, Post};
 use crate::instance::{Fault, Instance};
 use crate::queue::Queue;
+use crate::refusal::Refusal;
 use crate::sandbox::Sandbox;
 use crate::timers::Timers;
 

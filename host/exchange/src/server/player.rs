@@ -15,18 +15,6 @@ use crate::recording::{Line, Recording, RecordingError, data_of, stream_of};
 /// Lines that are read ahead.
 const AHEAD: usize = 1_024;
 
-/// When the venue says that it happened.
-fn sent(data: &MarketData) -> Option<Timestamp> {
-    match data {
-        MarketData::Trade { ts, .. }
-        | MarketData::AggregateTrade { ts, .. }
-        | MarketData::Depth { ts, .. }
-        | MarketData::Kline { ts, .. }
-        | MarketData::Ticker { ts, .. } => Some(*ts),
-        MarketData::Quote { ts, .. } | MarketData::Book { ts, .. } => *ts,
-    }
-}
-
 pub(super) async fn play(shared: Arc<Shared>, recording: Recording, speed: f64, instruments: Vec<Instrument>) {
     let parser = StreamParser::new(&instruments).with_bare_snapshot(InstrumentId(0));
     let (read, mut lines) = mpsc::channel::<Result<Line, RecordingError>>(AHEAD);
@@ -62,7 +50,7 @@ pub(super) async fn play(shared: Arc<Shared>, recording: Recording, speed: f64, 
             tokio::time::sleep_until(due).await;
         }
         let parsed = parser.parse(&line.raw);
-        let sent_at = parsed.as_ref().ok().and_then(sent);
+        let sent_at = parsed.as_ref().ok().and_then(MarketData::sent);
         if let Some(sent_at) = sent_at {
             lead = sent_at.0.saturating_sub(line.received.0).max(lead);
         }

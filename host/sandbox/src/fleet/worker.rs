@@ -10,7 +10,8 @@ use ringfence_model::strategy::{StopReason, Value};
 use ringfence_model::{EventBody, SeatId, Timestamp};
 
 use super::{Clock, FleetEvent, Notify};
-use crate::admission::{Plugin, Refusal};
+use crate::admission::Plugin;
+use crate::refusal::Refusal;
 use crate::seat::{Ran, Seat, SeatReport, SeatState};
 
 /// Timers are looked at this often while nothing happens.

@@ -1,0 +1,98 @@
+//! What goes in and out of the engine: commands of desks, things to do. Plain data.
+
+use ringfence_model::venue::ClientOrderId;
+use ringfence_model::{Decimal, EventBody, InstrumentId, OrderId, SeatId, Seq, StreamKind, Timestamp};
+
+use crate::gate::Approved;
+use crate::limits::Limits;
+
+/// One plugin's place.
+#[derive(Debug, Clone)]
+pub struct SeatConfig {
+    /// The plugin's name.
+    pub name: String,
+    /// What it may see and trade.
+    pub instruments: Vec<InstrumentId>,
+    /// What it may spend, by asset.
+    pub allocation: Vec<(String, Decimal)>,
+    /// Quotas and risk limits.
+    pub limits: Limits,
+}
+
+/// What a desk asks of the engine. Commands of one desk arrive in their order.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "fields are named after what they hold")]
+pub enum DeskCommand {
+    Place {
+        seat: SeatId,
+        order: OrderId,
+        instrument: InstrumentId,
+        cause: Seq,
+        approved: Approved,
+    },
+    Cancel {
+        seat: SeatId,
+        order: OrderId,
+        cause: Seq,
+    },
+    Amend {
+        seat: SeatId,
+        order: OrderId,
+        quantity: Decimal,
+        cause: Seq,
+    },
+    Subscribe {
+        seat: SeatId,
+        instrument: InstrumentId,
+        stream: StreamKind,
+    },
+    Unsubscribe {
+        seat: SeatId,
+        instrument: InstrumentId,
+        stream: StreamKind,
+    },
+    History {
+        seat: SeatId,
+        request: u64,
+        instrument: InstrumentId,
+        interval: u32,
+        start: Option<Timestamp>,
+        limit: u32,
+    },
+}
+
+/// Takes a desk's commands to the engine.
+pub type CommandSink = Box<dyn Fn(DeskCommand) + Send>;
+
+/// What has to be done.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "fields are named after what they hold")]
+pub enum Output {
+    /// Hand an event to a plugin.
+    Deliver { seat: SeatId, ts: Timestamp, body: EventBody },
+    /// Begin a market stream.
+    Subscribe { instrument: InstrumentId, stream: StreamKind },
+    /// End a market stream.
+    Unsubscribe { instrument: InstrumentId, stream: StreamKind },
+    /// Send an order, once.
+    Place(Approved),
+    /// Cancel an order.
+    Cancel { symbol: String, client_order_id: ClientOrderId },
+    /// Make an order smaller.
+    Amend { symbol: String, client_order_id: ClientOrderId, quantity: Decimal },
+    /// Ask for an order.
+    Query { symbol: String, client_order_id: ClientOrderId },
+    /// Ask for the fills of an order.
+    Trades { symbol: String, client_order_id: ClientOrderId, venue_order_id: u64 },
+    /// Ask for klines of the past.
+    History {
+        seat: SeatId,
+        request: u64,
+        instrument: InstrumentId,
+        interval: u32,
+        start: Option<Timestamp>,
+        limit: u32,
+    },
+    /// The venue told of an order that is none of this session.
+    Unattributed { what: String },
+}
