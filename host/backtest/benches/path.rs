@@ -23,7 +23,7 @@ use ringfence_model::{
     Decimal, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderKind, SeatId, Side, TimeInForce,
     Timestamp,
 };
-use ringfence_sandbox::{Plugin, Sandbox, SandboxConfig, Seat, SeatConfig};
+use ringfence_sandbox::{Plugin, Sandbox, SandboxConfig, Seat, SeatConfig, Settings};
 use ringfence_wire::stream::StreamParser;
 
 const TRADE: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161254035,"s":"BTCUSDT","t":3756371246,"p":"61837.63000000","q":"0.00082000","T":1723161254034,"m":true,"M":true}}"#;
@@ -62,8 +62,15 @@ fn parameters(plugin: &Plugin) -> Vec<(String, Value)> {
 }
 
 fn seat(sandbox: &Arc<Sandbox>, plugin: &Arc<Plugin>, desk: SeatDesk) -> Seat {
-    let config =
-        SeatConfig { name: "bench".to_owned(), mode: Mode::Sim, seed: 1, lookahead: Micros::MAX, queue: 1 << 20 };
+    let config = SeatConfig {
+        name: "bench".to_owned(),
+        mode: Mode::Sim,
+        seed: 1,
+        lookahead: Micros::MAX,
+        queue: 1 << 20,
+        clocked: false,
+        settings: Settings::default(),
+    };
     let mut seat = Seat::new(Arc::clone(sandbox), config, Box::new(desk));
     seat.start(Timestamp(1), Arc::clone(plugin), parameters(plugin)).unwrap();
     seat

@@ -13,7 +13,7 @@ use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, ExchangeError,
 use ringfence_model::strategy::{Mode, StopReason, Value};
 use ringfence_model::venue::{MarketData, VenueEvent};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
-use ringfence_sandbox::{Plugin, Refusal, Sandbox, Seat, SeatConfig, SeatReport};
+use ringfence_sandbox::{Plugin, Refusal, Sandbox, Seat, SeatConfig, SeatReport, Settings};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::ExchangeInfo;
 use ringfence_wire::stream::{StreamParser, combined, stream_name};
@@ -214,6 +214,8 @@ impl Run {
             seed: self.config.seed,
             lookahead: self.config.latency,
             queue: usize::MAX,
+            clocked: false,
+            settings: Settings::default(),
         };
         let mut seat = Seat::new(Arc::clone(&self.sandbox), seat, Box::new(desk));
         seat.start(self.config.start, plugin, parameters).map_err(|refusal| BacktestError::Plugin { name, refusal })?;

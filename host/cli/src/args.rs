@@ -17,6 +17,78 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Runs every strategy of a folder; by default on the embedded simulated exchange.
     Run(RunArgs),
+    /// What runs in a host of this folder, and commands to it.
+    Plugins(PluginsArgs),
+    /// What a plugin wrote.
+    Logs(LogsArgs),
+    /// Stops trading of a running host: no new orders of any plugin; cancels go on.
+    Halt(HostArgs),
+    /// Lets a halted host trade again.
+    Resume(HostArgs),
+    /// Every limit of a plugin: default, range, reason, and what happens beyond it.
+    Budgets(BudgetsArgs),
+}
+
+/// Which host, and how it is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HostArgs {
+    /// State folder of the host.
+    #[arg(long, default_value = STATE, value_name = "DIR", global = true)]
+    pub(crate) state: PathBuf,
+    /// Prints JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// The state folder, beside `ringfence.toml`.
+const STATE: &str = ".ringfence";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PluginsArgs {
+    #[command(subcommand)]
+    pub(crate) command: PluginsCommand,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// All plugins and how they do.
+    List,
+    /// Gives a plugin no more events; its open orders end by its `on_fault` policy.
+    Pause { name: String },
+    /// Lets a plugin go on: after a pause, before its restart is due, or out of quarantine.
+    Resume { name: String },
+    /// Takes a plugin's file again.
+    Reload { name: String },
+    /// Goes back to the file before.
+    Rollback { name: String },
+    /// All generations of a plugin since the host started.
+    History { name: String },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogsArgs {
+    /// The plugin.
+    pub(crate) name: String,
+    /// Goes on with what comes.
+    #[arg(short = 'f', long)]
+    pub(crate) follow: bool,
+    /// How many of the last lines.
+    #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+    pub(crate) lines: usize,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BudgetsArgs {
+    /// Prints the document host/sandbox/BUDGETS.md.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +99,9 @@ pub(crate) struct RunArgs {
     /// Configuration; `ringfence.toml` of this folder is read if there is one.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Folder of the control socket and the plugins' logs.
+    #[arg(long, default_value = STATE, value_name = "DIR")]
+    pub(crate) state: PathBuf,
     /// Stops after this long: 30s, 5m, 1h.
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) length: Option<Duration>,

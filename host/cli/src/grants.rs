@@ -1,13 +1,14 @@
 //! What a plugin gets: the operator's configuration held against the plugin's own
 //! manifest. A manifest can only narrow a grant, never widen it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_engine::SeatConfig;
 use ringfence_model::strategy::{Manifest, ParameterSpec, Value, ValueRange};
 use ringfence_model::{Balance, Decimal, Instrument};
+use ringfence_sandbox::Settings;
 
-use crate::config::Config;
+use crate::config::{Config, Grant};
 
 /// The operator's grants over one account.
 #[derive(Debug)]
@@ -70,6 +71,31 @@ impl Grants {
             }
         }
         Ok(config)
+    }
+
+    /// Budgets and policies of a plugin.
+    pub(crate) fn settings(&self, name: &str) -> Settings {
+        self.config.grant(name).settings.clone()
+    }
+
+    /// A new configuration. What a running seat has (symbols, allocation, limits) it keeps: the
+    /// answer names what needs a restart.
+    pub(crate) fn replace(&mut self, config: Config) -> Vec<String> {
+        let mut restart = Vec::new();
+        if config.venue != self.config.venue || config.sim != self.config.sim {
+            restart.push("[venue] and [sim]".to_owned());
+        }
+        let names: BTreeSet<_> = config.plugins.keys().chain(self.config.plugins.keys()).cloned().collect();
+        for name in names {
+            let (old, new) = (self.config.grant(&name), config.grant(&name));
+            let fixed =
+                |grant: &Grant| (grant.enabled, grant.symbols.clone(), grant.allocation.clone(), grant.limits.clone());
+            if fixed(old) != fixed(new) {
+                restart.push(format!("symbols, allocation and limits of {name}"));
+            }
+        }
+        self.config = config;
+        restart
     }
 
     /// The plugin's parameters: its defaults, overridden by the operator's values, all checked.

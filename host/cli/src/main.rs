@@ -3,7 +3,9 @@
 //! | module | holds |
 //! |--|--|
 //! | [`args`] | the command line |
+//! | [`budgets`], [`halt`], [`logs`], [`plugins`] | a command each |
 //! | [`config`] | `ringfence.toml` |
+//! | [`control`] | the socket by which an operator speaks with a running host |
 //! | [`grants`] | what a plugin gets, from the configuration and its own wishes |
 //! | [`live`] | the wiring over sockets: exchange or Binance, engine thread, plugins |
 //! | [`lockstep`] | the wiring in virtual time |
@@ -13,10 +15,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod budgets;
 mod config;
+mod control;
 mod grants;
+mod halt;
 mod live;
 mod lockstep;
+mod logs;
+mod plugins;
 mod summary;
 mod view;
 
@@ -35,7 +42,14 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
-    let Command::Run(run) = args.command;
+    let run = match args.command {
+        Command::Run(run) => run,
+        Command::Plugins(args) => return end(plugins::run(&args)),
+        Command::Logs(args) => return end(logs::run(&args)),
+        Command::Halt(host) => return end(halt::run(&host, &control::Request::Halt)),
+        Command::Resume(host) => return end(halt::run(&host, &control::Request::Unhalt)),
+        Command::Budgets(args) => return end(budgets::run(&args)),
+    };
     if run.replay.is_none() && matches!(run.speed, Some(Speed::Times(_))) {
         eprintln!(
             "error: --speed N plays a recording: name it with --replay FILE, or use --speed max for a generated market"
@@ -49,7 +63,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match start(&run, config) {
+    end(start(&run, config))
+}
+
+/// The exit code of what a command came to; its error is told.
+fn end(result: anyhow::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

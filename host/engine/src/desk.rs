@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ringfence_model::denial::{OrderField, QuotaKind, QuotaState};
-use ringfence_model::desk::{Desk, DeskReport};
+use ringfence_model::desk::{Desk, DeskReport, orders_to_end};
 use ringfence_model::event::{Book, Fill, OrderChange, OrderUpdate, Quote};
 use ringfence_model::order::{OpenOrder, OrderList};
+use ringfence_model::strategy::FaultPolicy;
 use ringfence_model::venue::ClientOrderId;
 use ringfence_model::{
     Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind,
@@ -40,6 +41,8 @@ struct DeskOrder {
     reservation: Reservation,
     /// What is still locked of it.
     locked: Decimal,
+    /// A cancel is on its way: asking again would only cost the venue's patience.
+    cancelling: bool,
 }
 
 impl DeskOrder {
@@ -214,6 +217,7 @@ impl SeatDesk {
                 filled: Decimal::ZERO,
                 reservation,
                 locked: reservation.amount,
+                cancelling: false,
             },
         );
         let command = DeskCommand::Place { seat: self.seat, order: id, instrument: order.instrument, cause, approved };
@@ -222,18 +226,36 @@ impl SeatDesk {
     }
 
     fn try_cancel(&mut self, now: Timestamp, order: OrderId, cause: Seq) -> Result<(), Denial> {
-        let open = self.orders.get_mut(&order).ok_or(Denial::UnknownOrder)?;
-        if open.status == OrderStatus::PendingCancel {
+        let open = self.orders.get(&order).ok_or(Denial::UnknownOrder)?;
+        if open.cancelling {
             return Ok(());
         }
         self.cancels_second.check(now)?;
         self.cancels_second.count(now);
+        self.send_cancel(order, cause);
+        Ok(())
+    }
+
+    /// Sends a cancel once; false if one is on its way.
+    fn send_cancel(&mut self, order: OrderId, cause: Seq) -> bool {
+        let Some(open) = self.orders.get_mut(&order) else { return false };
+        if std::mem::replace(&mut open.cancelling, true) {
+            return false;
+        }
         // An order without the venue's word stays what it is; the engine holds the cancel until then.
         if !matches!(open.status, OrderStatus::PendingNew | OrderStatus::Unknown) {
             open.status = OrderStatus::PendingCancel;
         }
         (self.sink)(DeskCommand::Cancel { seat: self.seat, order, cause });
-        Ok(())
+        true
+    }
+
+    fn send_cancels(&mut self, now: Timestamp, orders: &[OrderId], cause: Seq) -> u32 {
+        let sent = orders.iter().filter(|order| self.send_cancel(**order, cause)).count();
+        if sent > 0 {
+            self.cancels_second.count(now);
+        }
+        u32::try_from(sent).unwrap_or(u32::MAX)
     }
 
     fn try_amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {
@@ -281,6 +303,9 @@ impl SeatDesk {
             return Vec::new();
         };
         open.status = update.status;
+        if update.change == OrderChange::CancelRejected {
+            open.cancelling = false;
+        }
         if update.quantity > Decimal::ZERO {
             open.quantity = update.quantity;
         }
@@ -382,21 +407,20 @@ impl Desk for SeatDesk {
 
     /// Counts as one cancel: getting out must not fail for want of quota.
     fn cancel_all(&mut self, now: Timestamp, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial> {
-        let mut canceled = 0u32;
-        for (order, open) in &mut self.orders {
-            if instrument.is_some_and(|wanted| wanted != open.instrument) || open.status == OrderStatus::PendingCancel {
-                continue;
-            }
-            if !matches!(open.status, OrderStatus::PendingNew | OrderStatus::Unknown) {
-                open.status = OrderStatus::PendingCancel;
-            }
-            (self.sink)(DeskCommand::Cancel { seat: self.seat, order: *order, cause });
-            canceled = canceled.saturating_add(1);
-        }
-        if canceled > 0 {
-            self.cancels_second.count(now);
-        }
-        Ok(canceled)
+        let of = |open: &DeskOrder| instrument.is_none_or(|wanted| wanted == open.instrument);
+        let orders: Vec<_> = self.orders.iter().filter(|(_, open)| of(open)).map(|(order, _)| *order).collect();
+        Ok(self.send_cancels(now, &orders, cause))
+    }
+
+    fn end_orders(
+        &mut self,
+        now: Timestamp,
+        policy: FaultPolicy,
+        spare: &[OrderId],
+        cause: Seq,
+    ) -> Result<u32, Denial> {
+        let ending = orders_to_end(policy, spare, &self.open_orders(), &self.positions());
+        Ok(self.send_cancels(now, &ending, cause))
     }
 
     fn amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {

@@ -6,9 +6,10 @@
 
 use crate::event::{Book, Quote};
 use crate::order::{OpenOrder, OrderList};
+use crate::strategy::FaultPolicy;
 use crate::{
-    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, NewOrder, OrderId, Position, Seq, StreamKind,
-    Timestamp, denial::QuotaState,
+    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, NewOrder, OrderId, Position, Seq, Side,
+    StreamKind, Timestamp, denial::QuotaState,
 };
 
 /// One plugin's place in the engine. `now` is event time.
@@ -41,8 +42,67 @@ pub trait Desk: Send {
     /// Books an event: each one once, in order of `seq`, before the guest handles it (and also
     /// when there is no guest). What follows from it is told right after it.
     fn apply(&mut self, event: &Event) -> Vec<EventBody>;
+    /// Ends open orders by the operator's policy, without regard to quotas; those in `spare`
+    /// belong to a generation that goes on. How many were cancelled.
+    fn end_orders(
+        &mut self,
+        now: Timestamp,
+        policy: FaultPolicy,
+        spare: &[OrderId],
+        cause: Seq,
+    ) -> Result<u32, Denial> {
+        if policy == FaultPolicy::Cancel && spare.is_empty() {
+            return self.cancel_all(now, None, cause);
+        }
+        let ending = orders_to_end(policy, spare, &self.open_orders(), &self.positions());
+        for order in &ending {
+            self.cancel(now, *order, cause)?;
+        }
+        Ok(u32::try_from(ending.len()).unwrap_or(u32::MAX))
+    }
     /// Figures for the operator.
     fn report(&self) -> DeskReport;
+}
+
+/// Which of the open orders a policy ends. Oldest orders are spared first.
+pub fn orders_to_end(
+    policy: FaultPolicy,
+    spare: &[OrderId],
+    open: &[OpenOrder],
+    positions: &[Position],
+) -> Vec<OrderId> {
+    let mut room: Vec<(InstrumentId, Decimal)> = positions.iter().map(|one| (one.instrument, one.quantity)).collect();
+    let mut ending = Vec::new();
+    for order in open {
+        let stays = spare.contains(&order.order)
+            || match policy {
+                FaultPolicy::Keep => true,
+                FaultPolicy::Cancel => false,
+                FaultPolicy::ReduceOnly => {
+                    let left = order.quantity.saturating_sub(order.filled);
+                    let signed = match order.side {
+                        Side::Buy => left,
+                        Side::Sell => -left,
+                    };
+                    let position = room.iter_mut().find(|(instrument, _)| *instrument == order.instrument);
+                    position.is_some_and(|(_, quantity)| {
+                        let after = quantity.saturating_add(signed);
+                        // Towards zero and not beyond it.
+                        let reduces = !left.is_zero()
+                            && (quantity.is_sign_positive() != signed.is_sign_positive())
+                            && (after.is_zero() || after.is_sign_positive() == quantity.is_sign_positive());
+                        if reduces {
+                            *quantity = after;
+                        }
+                        reduces
+                    })
+                }
+            };
+        if !stays {
+            ending.push(order.order);
+        }
+    }
+    ending
 }
 
 /// Figures of one desk for the live view and the summary.

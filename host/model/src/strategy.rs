@@ -81,3 +81,15 @@ pub enum StopReason {
     Fault,
     HostShutdown,
 }
+
+/// What becomes of a plugin's open orders when it faults or is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum FaultPolicy {
+    /// All are cancelled.
+    #[default]
+    Cancel,
+    /// They stay; their fills are told to the next instance.
+    Keep,
+    /// Those that make the position smaller stay, as far as there is a position; the rest is cancelled.
+    ReduceOnly,
+}

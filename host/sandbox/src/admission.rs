@@ -45,6 +45,11 @@ impl Plugin {
         &self.manifest
     }
 
+    /// An instance that has not been started.
+    pub(crate) fn instance(&self, sandbox: &Sandbox, budgets: &Arc<Budgets>, seed: u64) -> Result<Instance, Refusal> {
+        Instance::new(sandbox, &self.pre, budgets, seed).map_err(|fault| Refusal::Fault(fault.to_string()))
+    }
+
     /// SHA-256 of the file.
     pub const fn hash(&self) -> &[u8; 32] {
         &self.hash
@@ -123,8 +128,8 @@ impl Sandbox {
     }
 
     fn describe(&self, pre: &StrategyPre<Guarded>) -> Result<Manifest, Refusal> {
-        let told = |fault: crate::instance::Fault| Refusal::Describe(fault.to_string());
-        let mut instance = Instance::new(self, pre, 0, None).map_err(|(fault, _)| told(fault))?;
+        let told = |fault: crate::fault::Fault| Refusal::Describe(fault.to_string());
+        let mut instance = Instance::new(self, pre, self.budgets(), 0).map_err(told)?;
         let manifest = instance.describe().map_err(told)?;
         check_manifest(&manifest, self.budgets())?;
         Ok(manifest)

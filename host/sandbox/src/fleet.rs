@@ -6,12 +6,16 @@
 //! | module | holds |
 //! |--|--|
 //! | `worker` | the threads that seats are pinned to |
+//! | `roster` | which file of a name may be taken now, pure |
+//! | [`control`] | an operator's commands to running plugins |
 //! | `watcher` | what changes in the folder, from notifications and by looking |
 
+pub mod control;
+mod roster;
 mod watcher;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -26,12 +30,12 @@ use crate::admission::{Plugin, hash};
 use crate::host::LogLevel;
 use crate::refusal::Refusal;
 use crate::sandbox::Sandbox;
-use crate::seat::{Seat, SeatConfig, SeatReport};
+use crate::seat::{Seat, SeatConfig, SeatReport, Settings};
+pub use control::Control;
+use roster::{Roster, Verdict};
 use watcher::{Change, Watcher};
-use worker::{Job, Worker};
+use worker::{Address, Job, Mail, Worker};
 
-/// Market events that may wait for a plugin before they are conflated.
-const QUEUE: usize = 8_192;
 /// How long a worker may take to answer before it is left out of a report.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -49,8 +53,31 @@ pub trait Operator: Send {
     /// Which of them is wrong, and where.
     fn parameters(&mut self, name: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String>;
 
+    /// What the operator decides beside the grant: budgets and policies.
+    fn settings(&mut self, _name: &str) -> Settings {
+        Settings::default()
+    }
+
+    /// Looks whether the operator has changed his mind. What changed is asked for again.
+    fn refresh(&mut self) -> Refreshed {
+        Refreshed::Same
+    }
+
     /// The number of an open seat.
     fn seat_id(&self, name: &str) -> Option<SeatId>;
+}
+
+/// What [`Operator::refresh`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refreshed {
+    /// Nothing new.
+    Same,
+    /// Parameters, budgets or policies may be others now.
+    Changed,
+    /// The same, but some of it counts only after a restart.
+    Partly(String),
+    /// The new configuration can't be used; what counted before goes on.
+    Wrong(String),
 }
 
 /// The venue's clock.
@@ -103,6 +130,16 @@ pub enum FleetEvent {
     Loaded { name: String, generation: u64, language: String },
     /// A new generation runs; `pause` is how long none did.
     Reloaded { name: String, generation: u64, pause: Duration },
+    /// A new generation watches; its orders are compared with the running one's, not sent.
+    Watching { name: String },
+    /// A new generation failed on trial, and the one before goes on.
+    RolledBack { name: String, generation: u64, reason: String },
+    /// A plugin that uses much of a core went to the worker for the slow, or came back from it.
+    Moved { name: String, slow: bool },
+    /// A file comes too often; it is taken after a while.
+    Delayed { name: String, wait: Duration },
+    /// The configuration was read again, with what came of it.
+    Configuration { problem: Option<String> },
     /// A file is not taken; what ran before goes on.
     Refused { file: String, reason: Refusal },
     /// A file is gone, and its plugin ended.
@@ -117,12 +154,14 @@ pub enum FleetEvent {
 
 /// Where each seat runs.
 type Places = Arc<RwLock<HashMap<SeatId, usize>>>;
+/// The seats by their plugins' names.
+type Names = Arc<RwLock<BTreeMap<String, SeatId>>>;
 
 /// Brings events to plugins.
 #[derive(Clone)]
 pub struct Mailbox {
     places: Places,
-    workers: Vec<Sender<Job>>,
+    workers: Vec<Sender<Mail>>,
 }
 
 impl std::fmt::Debug for Mailbox {
@@ -135,10 +174,15 @@ impl Mailbox {
     /// Brings an event to a seat. Never waits: the worker's inbox has no bound, but the
     /// worker empties it into the seats' bounded queues before it runs any plugin.
     pub fn deliver(&self, seat: SeatId, ts: Timestamp, body: EventBody) {
-        let place = self.places.read().unwrap_or_else(PoisonError::into_inner).get(&seat).copied();
+        self.send(seat, Job::Deliver { ts, body });
+    }
+
+    /// Sends under the lock, so that a seat that moves gets its mail in order.
+    fn send(&self, seat: SeatId, job: Job) {
+        let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
         // A worker that has ended has no plugins any more.
-        if let Some(sender) = place.and_then(|worker| self.workers.get(worker)) {
-            drop(sender.send(Job::Deliver { seat, ts, body }));
+        if let Some(sender) = places.get(&seat).and_then(|worker| self.workers.get(*worker)) {
+            drop(sender.send((Some(seat), job)));
         }
     }
 }
@@ -146,6 +190,8 @@ impl Mailbox {
 /// A running folder of plugins.
 pub struct Fleet {
     mailbox: Mailbox,
+    clock: Clock,
+    names: Names,
     workers: Vec<JoinHandle<()>>,
     watcher: Option<Watcher>,
 }
@@ -157,10 +203,10 @@ impl std::fmt::Debug for Fleet {
 }
 
 /// Asks every worker and collects the answers.
-fn ask<T>(workers: &[Sender<Job>], within: Duration, question: impl Fn(Sender<T>) -> Job) -> Vec<T> {
+fn ask<T>(workers: &[Sender<Mail>], within: Duration, question: impl Fn(Sender<T>) -> Job) -> Vec<T> {
     let (reply, answers) = channel();
     for worker in workers {
-        drop(worker.send(question(reply.clone())));
+        drop(worker.send((None, question(reply.clone()))));
     }
     drop(reply);
     let deadline = Instant::now() + within;
@@ -169,6 +215,13 @@ fn ask<T>(workers: &[Sender<Job>], within: Duration, question: impl Fn(Sender<T>
         all.push(answer);
     }
     all
+}
+
+fn reports(workers: &[Sender<Mail>]) -> Vec<SeatReport> {
+    let answers = ask(workers, ANSWER_WITHIN, |reply| Job::Report { reply });
+    let mut reports: Vec<_> = answers.into_iter().flatten().collect();
+    reports.sort_by(|one: &SeatReport, other| one.name.cmp(&other.name));
+    reports
 }
 
 impl Fleet {
@@ -184,23 +237,36 @@ impl Fleet {
         notify: Notify,
     ) -> Result<Self, FleetError> {
         let places: Places = Arc::default();
-        let (mut senders, mut workers) = (Vec::new(), Vec::new());
-        for number in 0..config.workers.max(1) {
-            let (sender, inbox) = channel();
-            let worker = Worker::new(inbox, Arc::clone(&config.clock), Arc::clone(&notify));
+        // One more than asked for: there the slow are kept from the others.
+        let count = config.workers.max(1).saturating_add(1);
+        let (senders, inboxes): (Vec<Sender<Mail>>, Vec<_>) = (0..count).map(|_| channel()).unzip();
+        let mut workers = Vec::new();
+        for (number, inbox) in inboxes.into_iter().enumerate() {
+            let address = Address { number, all: senders.clone(), places: Arc::clone(&places) };
+            let worker = Worker::new(inbox, Arc::clone(&config.clock), Arc::clone(&notify), address);
+            let name = if number.saturating_add(1) == count { "slow".to_owned() } else { number.to_string() };
             let thread = std::thread::Builder::new()
-                .name(format!("plugins-{number}"))
+                .name(format!("plugins-{name}"))
                 // The guest has 512 KiB of it; the host's own part must never run out.
                 .stack_size(8 << 20)
                 .spawn(move || worker.run())?;
-            senders.push(sender);
             workers.push(thread);
         }
         let mailbox = Mailbox { places, workers: senders };
+        let (clock, names) = (Arc::clone(&config.clock), Names::default());
         let dir = config.dir.clone();
-        let keeper = Keeper { sandbox, config, operator, notify, mailbox: mailbox.clone(), seats: HashMap::new() };
+        let keeper = Keeper {
+            sandbox,
+            config,
+            operator,
+            notify,
+            mailbox: mailbox.clone(),
+            names: Arc::clone(&names),
+            seats: HashMap::new(),
+            roster: Roster::default(),
+        };
         let watcher = Watcher::start(&dir, keeper).map_err(|source| FleetError::Folder { dir, source })?;
-        Ok(Fleet { mailbox, workers, watcher: Some(watcher) })
+        Ok(Fleet { mailbox, clock, names, workers, watcher: Some(watcher) })
     }
 
     /// A way to bring events to plugins.
@@ -208,12 +274,15 @@ impl Fleet {
         self.mailbox.clone()
     }
 
+    /// A way to command plugins, for whoever speaks with the operator.
+    pub fn control(&self) -> Control {
+        let hints = self.watcher.as_ref().map(Watcher::hints);
+        Control::new(self.mailbox.clone(), hints, Arc::clone(&self.clock), Arc::clone(&self.names))
+    }
+
     /// Figures of all seats, by name.
     pub fn reports(&self) -> Vec<SeatReport> {
-        let answers = ask(&self.mailbox.workers, ANSWER_WITHIN, |reply| Job::Report { reply });
-        let mut reports: Vec<_> = answers.into_iter().flatten().collect();
-        reports.sort_by(|one: &SeatReport, other| one.name.cmp(&other.name));
-        reports
+        reports(&self.mailbox.workers)
     }
 
     /// Waits until everything that was delivered is handled; false if that takes longer.
@@ -226,11 +295,11 @@ impl Fleet {
     pub fn stop(mut self, now: Timestamp) -> Vec<SeatReport> {
         drop(self.watcher.take());
         for worker in &self.mailbox.workers {
-            drop(worker.send(Job::Stop { now }));
+            drop(worker.send((None, Job::Stop { now })));
         }
         let reports = self.reports();
         for worker in &self.mailbox.workers {
-            drop(worker.send(Job::End));
+            drop(worker.send((None, Job::End)));
         }
         for thread in self.workers.drain(..) {
             if thread.join().is_err() {
@@ -248,16 +317,19 @@ struct Keeper {
     operator: Box<dyn Operator>,
     notify: Notify,
     mailbox: Mailbox,
+    names: Names,
     seats: HashMap<String, Kept>,
+    roster: Roster,
 }
 
-/// What is known of a plugin's file.
+/// What is known of a plugin that has a seat.
 struct Kept {
-    worker: usize,
-    /// Content that was taken or refused last.
-    content: [u8; 32],
-    open: bool,
+    id: SeatId,
     running: bool,
+    /// What it was given last.
+    plugin: Option<Arc<Plugin>>,
+    parameters: Vec<(String, Value)>,
+    settings: Settings,
 }
 
 /// A file's bytes and what admission says of them.
@@ -303,72 +375,178 @@ impl Keeper {
 
     fn changed(&mut self, change: &Change) {
         match change {
-            Change::Written(path) => {
-                if let Some(admitted) = admit(&self.sandbox, path) {
-                    self.take(admitted);
-                }
-            }
+            Change::Written(path) => self.written(path),
             Change::Gone(path) => {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                self.roster.gone(&name);
                 self.remove(&name);
             }
         }
     }
 
+    fn written(&mut self, path: &Path) {
+        let (Some(file), Some(name)) = (path.file_name(), path.file_stem()) else { return };
+        let (file, name) = (file.to_string_lossy().into_owned(), name.to_string_lossy().into_owned());
+        let per_minute = self.operator.settings(&name).budgets.reloads;
+        match self.roster.look((self.config.clock)(), &name, per_minute) {
+            Verdict::Wait(wait) => {
+                (self.notify)(FleetEvent::Delayed { name, wait: Duration::from_micros(wait.0) });
+            }
+            Verdict::Refuse(why) => self.refuse(&name, file, Refusal::Operator(why)),
+            Verdict::Take | Verdict::Same => {
+                if let Some(admitted) = admit(&self.sandbox, path) {
+                    self.take(admitted);
+                }
+            }
+        }
+    }
+
+    /// What is due although nothing changed in the folder.
+    fn look(&mut self) {
+        for name in self.roster.waiting() {
+            let per_minute = self.operator.settings(&name).budgets.reloads;
+            if self.roster.look((self.config.clock)(), &name, per_minute) == Verdict::Take {
+                self.written(&self.config.dir.join(format!("{name}.wasm")));
+            }
+        }
+        match self.operator.refresh() {
+            Refreshed::Same => {}
+            Refreshed::Wrong(problem) => (self.notify)(FleetEvent::Configuration { problem: Some(problem) }),
+            Refreshed::Changed => {
+                (self.notify)(FleetEvent::Configuration { problem: None });
+                self.configure();
+            }
+            Refreshed::Partly(what) => {
+                (self.notify)(FleetEvent::Configuration { problem: Some(what) });
+                self.configure();
+            }
+        }
+    }
+
+    /// Brings running plugins up to a changed configuration: budgets and policies at once,
+    /// parameters by a new instance that takes the old one's state over.
+    fn configure(&mut self) {
+        let names: Vec<String> = self.seats.keys().cloned().collect();
+        for name in names {
+            let settings = self.operator.settings(&name);
+            let Some(kept) = self.seats.get_mut(&name) else { continue };
+            if kept.settings != settings {
+                kept.settings = settings.clone();
+                self.mailbox.send(kept.id, Job::Set { settings });
+            }
+            let Some(plugin) = kept.plugin.clone().filter(|_| kept.running) else { continue };
+            match self.operator.parameters(&name, plugin.manifest()) {
+                Ok(parameters) if parameters == kept.parameters => {}
+                Ok(_) => {
+                    if let Err(reason) = self.load(&name, plugin, "its parameters changed".to_owned()) {
+                        self.refuse(&name, format!("parameters of {name}"), reason);
+                    }
+                }
+                Err(why) => self.refuse(&name, format!("parameters of {name}"), Refusal::Operator(why)),
+            }
+        }
+    }
+
+    /// Takes a file again, whatever was made of it before.
+    fn reload(&mut self, name: &str) -> Result<String, String> {
+        let path = self.config.dir.join(format!("{name}.wasm"));
+        self.roster.forget(name);
+        let Some(admitted) = admit(&self.sandbox, &path) else {
+            return Err(format!("there is no file {}", path.display()));
+        };
+        let Admitted { name, content, result, .. } = admitted;
+        let plugin = result.map_err(|refusal| refusal.to_string())?;
+        // An operator's word is leave enough for an older version.
+        drop(self.roster.offer((self.config.clock)(), &name, content, None, true));
+        self.load(&name, plugin, "reloaded by the operator".to_owned()).map_err(|refusal| refusal.to_string())?;
+        Ok("reloaded".to_owned())
+    }
+
+    fn refuse(&mut self, name: &str, file: String, reason: Refusal) {
+        if let Some(kept) = self.seats.get(name) {
+            let now = (self.config.clock)();
+            self.mailbox.send(kept.id, Job::Refused { why: format!("{file} refused: {reason}"), now });
+        }
+        (self.notify)(FleetEvent::Refused { file, reason });
+    }
+
     fn remove(&mut self, name: &str) {
         let Some(kept) = self.seats.get_mut(name) else { return };
-        kept.content = [0; 32];
         if std::mem::take(&mut kept.running) {
-            let job = Job::Remove { name: name.to_owned(), now: (self.config.clock)() };
-            if let Some(worker) = self.mailbox.workers.get(kept.worker) {
-                drop(worker.send(job));
-            }
+            self.mailbox.send(kept.id, Job::Remove { now: (self.config.clock)() });
         }
     }
 
     fn take(&mut self, admitted: Admitted) {
         let Admitted { file, name, content, result } = admitted;
-        let worker = self.seats.len() % self.mailbox.workers.len().max(1);
-        let kept =
-            self.seats.entry(name.clone()).or_insert(Kept { worker, content: [0; 32], open: false, running: false });
-        if kept.content == content {
-            return;
-        }
-        kept.content = content;
-        let result = result.and_then(|plugin| self.load(&name, plugin));
+        let now = (self.config.clock)();
+        let version = result.as_ref().ok().map(|plugin| plugin.manifest().version.clone());
+        let downgrade = self.operator.settings(&name).downgrade;
+        let result = match self.roster.offer(now, &name, content, version.as_deref(), downgrade) {
+            Verdict::Same => return,
+            Verdict::Refuse(why) => Err(Refusal::Operator(why)),
+            Verdict::Take | Verdict::Wait(_) => result.and_then(|plugin| self.load(&name, plugin, file.clone())),
+        };
         if let Err(reason) = result {
-            (self.notify)(FleetEvent::Refused { file, reason });
+            self.refuse(&name, file, reason);
         }
     }
 
-    fn load(&mut self, name: &str, plugin: Arc<Plugin>) -> Result<(), Refusal> {
-        let parameters = self.operator.parameters(name, plugin.manifest()).map_err(Refusal::Operator)?;
-        let Some(kept) = self.seats.get_mut(name) else { return Ok(()) };
-        let Some(worker) = self.mailbox.workers.get(kept.worker).cloned() else { return Ok(()) };
-        if !kept.open {
-            let desk = self.operator.open(name, plugin.manifest()).map_err(Refusal::Operator)?;
-            let Some(id) = self.operator.seat_id(name) else {
-                return Err(Refusal::Operator("the engine has no seat of this name".to_owned()));
-            };
-            let config = SeatConfig {
-                name: name.to_owned(),
-                mode: self.config.mode,
-                seed: self.config.seed,
-                lookahead: Micros::MAX,
-                queue: QUEUE,
-            };
-            let seat = Seat::new(Arc::clone(&self.sandbox), config, desk);
-            self.mailbox.places.write().unwrap_or_else(PoisonError::into_inner).insert(id, kept.worker);
-            drop(worker.send(Job::Open { id, seat: Box::new(seat) }));
-            kept.open = true;
+    /// The seat of a name; opened when it is needed first.
+    fn seat(&mut self, name: &str, plugin: &Plugin) -> Result<SeatId, Refusal> {
+        if let Some(kept) = self.seats.get(name) {
+            return Ok(kept.id);
         }
+        let desk = self.operator.open(name, plugin.manifest()).map_err(Refusal::Operator)?;
+        let Some(id) = self.operator.seat_id(name) else {
+            return Err(Refusal::Operator("the engine has no seat of this name".to_owned()));
+        };
+        let settings = self.operator.settings(name);
+        let config = SeatConfig {
+            name: name.to_owned(),
+            mode: self.config.mode,
+            seed: self.config.seed,
+            lookahead: Micros::MAX,
+            queue: settings.budgets.queue,
+            clocked: true,
+            settings: settings.clone(),
+        };
+        let seat = Seat::new(Arc::clone(&self.sandbox), config, desk);
+        // The last worker is for the slow.
+        let among = self.mailbox.workers.len().saturating_sub(1).max(1);
+        let worker = self.seats.len() % among;
+        self.mailbox.places.write().unwrap_or_else(PoisonError::into_inner).insert(id, worker);
+        self.names.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), id);
+        self.mailbox.send(id, Job::Open { seat: Box::new(seat) });
+        let kept = Kept { id, running: false, plugin: None, parameters: Vec::new(), settings };
+        self.seats.insert(name.to_owned(), kept);
+        Ok(id)
+    }
+
+    fn load(&mut self, name: &str, plugin: Arc<Plugin>, note: String) -> Result<(), Refusal> {
+        let parameters = self.operator.parameters(name, plugin.manifest()).map_err(Refusal::Operator)?;
+        let id = self.seat(name, &plugin)?;
+        let settings = self.operator.settings(name);
+        // Made here, so that the worker and its other plugins don't wait for it.
+        let instance = plugin.instance(&self.sandbox, &settings.budgets, self.config.seed)?;
         let (reply, answer) = channel();
-        let now = (self.config.clock)();
-        drop(worker.send(Job::Load { name: name.to_owned(), plugin, parameters, now, reply }));
+        let job = Job::Load {
+            plugin: Arc::clone(&plugin),
+            parameters: parameters.clone(),
+            settings: settings.clone(),
+            instance: Some(Box::new(instance)),
+            note,
+            now: (self.config.clock)(),
+            reply,
+        };
+        self.mailbox.send(id, job);
         // The worker has ended only when the whole fleet has.
         let loaded = answer.recv().unwrap_or(Ok(()));
         if loaded.is_ok() {
-            kept.running = true;
+            self.roster.runs(name, &plugin.manifest().version);
+            if let Some(kept) = self.seats.get_mut(name) {
+                *kept = Kept { id, running: true, plugin: Some(plugin), parameters, settings };
+            }
         }
         loaded
     }

@@ -2,14 +2,18 @@
 //! of the call, and the sum of its memories.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringfence_model::denial::OrderField;
+use ringfence_model::denial::{OrderField, QuotaKind, QuotaState};
 use ringfence_model::desk::Desk;
 use ringfence_model::{Decimal, Denial, Event, Micros, Seq, Timestamp};
 use wasmtime::ResourceLimiter;
 
 use crate::budgets::Budgets;
+use crate::rate::Rate;
+use crate::sandbox::BEAT;
+use crate::text::escaped;
 use crate::timers::Timers;
 
 /// How loud a plugin's log line is.
@@ -21,6 +25,9 @@ pub enum LogLevel {
     Warn,
     Error,
 }
+
+/// Most commands of one comparison that are kept between two looks.
+const MOST_ASKED: usize = 16_384;
 
 /// The data of a guest's store.
 pub(crate) struct Host {
@@ -39,10 +46,14 @@ pub(crate) struct Post {
     pub(crate) store: KeyValueStore,
     pub(crate) log: Log,
     pub(crate) metrics: Metrics,
+    /// Changes of subscriptions, which the venue counts for the whole account.
+    pub(crate) feeds: Rate,
     /// Events of the current call; commands are allowed only while there is one.
     pub(crate) call: Option<Call>,
     /// Event time.
     pub(crate) now: Timestamp,
+    /// What was asked of the desk, while two generations are compared.
+    pub(crate) asked: Option<Vec<(Seq, String)>>,
 }
 
 /// The events that a guest is handling.
@@ -51,6 +62,12 @@ pub(crate) struct Call {
     pub(crate) events: Vec<Event>,
     /// How many of them the desk has booked.
     pub(crate) applied: usize,
+    /// How many of them it had booked before the guest was called.
+    pub(crate) booked: usize,
+    /// Commands that the call may still give.
+    pub(crate) commands: u32,
+    /// The past is told again, to a generation that comes back: it may not trade on it.
+    pub(crate) past: bool,
 }
 
 impl Post {
@@ -75,11 +92,67 @@ impl Post {
         index.filter(|index| *index < call.events.len()).ok_or(invalid)
     }
 
-    /// Event time of a command's cause; the desk has seen everything up to it.
-    pub(crate) fn at_cause(&mut self, cause: Seq) -> Result<Timestamp, Denial> {
+    /// Event time of a command's cause; the desk has seen everything up to it. Counts the command.
+    pub(crate) fn at_cause(&mut self, cause: Seq, limit: u32) -> Result<Timestamp, Denial> {
         let index = self.index_of(cause)?;
         self.apply_through(index);
+        let call = self.call.as_mut().ok_or(Denial::NotNow)?;
+        let Some(left) = call.commands.checked_sub(1) else {
+            let limit = u64::from(limit);
+            return Err(Denial::Quota { kind: QuotaKind::OrdersPerSecond, limit, retry_after: Micros(0) });
+        };
+        call.commands = left;
         Ok(self.now)
+    }
+
+    /// Whether the guest may trade now.
+    pub(crate) fn may_trade(&self) -> Result<(), Denial> {
+        match &self.call {
+            Some(call) if !call.past => Ok(()),
+            _ => Err(Denial::NotNow),
+        }
+    }
+
+    /// A change of subscriptions; the venue's streams are shared, so flapping is bounded.
+    pub(crate) fn change_feeds(&mut self, budgets: &Budgets) -> Result<(), Denial> {
+        self.feeds.take(self.now).map_err(|retry_after| Denial::Quota {
+            kind: QuotaKind::Subscriptions,
+            limit: u64::from(budgets.subscription_changes),
+            retry_after,
+        })
+    }
+
+    /// Notes what was asked, while somebody compares.
+    pub(crate) fn note(&mut self, cause: Seq, what: impl FnOnce() -> String) {
+        if let Some(asked) = &mut self.asked
+            && asked.len() < MOST_ASKED
+        {
+            asked.push((cause, what()));
+        }
+    }
+
+    /// What the host itself counts; the desk counts the rest.
+    pub(crate) fn quotas(&self, budgets: &Budgets) -> Vec<QuotaState> {
+        let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let stock = |kind, limit: usize, used: usize| QuotaState {
+            kind,
+            limit: count(limit),
+            used: count(used),
+            resets_in: Micros(0),
+        };
+        let (lines, at_once) = self.log.rate.used(self.now);
+        let line = count(budgets.log_line);
+        vec![
+            stock(QuotaKind::Timers, budgets.timers, self.timers.len()),
+            QuotaState {
+                kind: QuotaKind::LogBytes,
+                limit: at_once.saturating_mul(line),
+                used: lines.saturating_mul(line),
+                resets_in: self.log.rate.wait(self.now),
+            },
+            stock(QuotaKind::StateBytes, budgets.store.1, self.store.bytes),
+            stock(QuotaKind::Metrics, budgets.metrics, self.metrics.values.len()),
+        ]
     }
 
     /// Lets the desk see everything up to an event, as far as there is one.
@@ -93,8 +166,10 @@ impl Post {
 /// The budget of the running call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
-    cpu_start: Duration,
-    wall_start: Instant,
+    started: Instant,
+    /// CPU time of the thread when the call began. Asked for on the first beat only: most
+    /// calls end before it, and asking costs as much as a call.
+    cpu_start: Option<Duration>,
     cpu: Duration,
     wall: Duration,
 }
@@ -108,12 +183,23 @@ fn thread_cpu() -> Duration {
 
 impl Entry {
     pub(crate) fn new(cpu: Duration, wall_factor: u32) -> Self {
-        Entry { cpu_start: thread_cpu(), wall_start: Instant::now(), cpu, wall: cpu.saturating_mul(wall_factor) }
+        Entry { started: Instant::now(), cpu_start: None, cpu, wall: cpu.saturating_mul(wall_factor) }
     }
 
     /// Looked at on each beat while a guest runs.
-    pub(crate) fn is_over(&self) -> bool {
-        thread_cpu().saturating_sub(self.cpu_start) >= self.cpu || self.wall_start.elapsed() >= self.wall
+    pub(crate) fn is_over(&mut self) -> bool {
+        let (cpu, wall) = (thread_cpu(), self.started.elapsed());
+        // The first beat comes within one beat of the start; what is longer was another thread's time.
+        let start = *self.cpu_start.get_or_insert_with(|| cpu.saturating_sub(wall.min(BEAT)));
+        cpu.saturating_sub(start) >= self.cpu || wall >= self.wall
+    }
+
+    /// CPU time of the call until now.
+    pub(crate) fn used(&self) -> Duration {
+        match self.cpu_start {
+            Some(start) => thread_cpu().saturating_sub(start),
+            None => self.started.elapsed().min(BEAT),
+        }
     }
 }
 
@@ -136,6 +222,12 @@ impl Memory {
             elements_limit: budgets.table_elements,
             parts: budgets.parts,
         }
+    }
+}
+
+impl Memory {
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -179,16 +271,17 @@ pub(crate) enum StoreError {
     Full,
 }
 
-/// A small key-value store that outlives the instance.
-#[derive(Debug, Default)]
+/// A small key-value store that outlives the instance. A copy costs nothing until one of
+/// the two is written.
+#[derive(Debug, Default, Clone)]
 pub(crate) struct KeyValueStore {
-    values: BTreeMap<String, Vec<u8>>,
+    values: Arc<BTreeMap<String, Arc<[u8]>>>,
     bytes: usize,
 }
 
 impl KeyValueStore {
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.values.get(key).cloned()
+        self.values.get(key).map(|value| value.to_vec())
     }
 
     pub(crate) fn set(&mut self, key: String, value: Vec<u8>, budgets: &Budgets) -> Result<(), StoreError> {
@@ -202,18 +295,18 @@ impl KeyValueStore {
             return Err(StoreError::ValueTooLarge);
         }
         let (keys, bytes) = budgets.store;
-        let old = self.values.get(&key).map(Vec::len);
+        let old = self.values.get(&key).map(|value| value.len());
         let sum = self.bytes.saturating_sub(old.unwrap_or(0)).saturating_add(value.len());
         if sum > bytes || (old.is_none() && self.values.len() >= keys) {
             return Err(StoreError::Full);
         }
         self.bytes = sum;
-        self.values.insert(key, value);
+        Arc::make_mut(&mut self.values).insert(key, value.into());
         Ok(())
     }
 
     pub(crate) fn delete(&mut self, key: &str) {
-        if let Some(value) = self.values.remove(key) {
+        if let Some(value) = Arc::make_mut(&mut self.values).remove(key) {
             self.bytes = self.bytes.saturating_sub(value.len());
         }
     }
@@ -227,38 +320,38 @@ impl KeyValueStore {
 #[derive(Debug)]
 pub(crate) struct Log {
     lines: Vec<(LogLevel, String)>,
-    /// Lines that may be written now, and when that was counted.
-    tokens: u64,
-    counted: Timestamp,
+    rate: Rate,
     dropped: u64,
 }
 
 impl Log {
     pub(crate) fn new(budgets: &Budgets) -> Self {
-        Log { lines: Vec::new(), tokens: budgets.log_lines.1, counted: Timestamp(0), dropped: 0 }
+        let (rate, burst) = budgets.log_lines;
+        Log { lines: Vec::new(), rate: Rate::new(rate, Micros::from_secs(1), burst), dropped: 0 }
     }
 
     pub(crate) fn write(&mut self, now: Timestamp, level: LogLevel, message: &str, budgets: &Budgets) {
-        let (rate, burst) = budgets.log_lines;
-        let period = 1_000_000 / rate.max(1);
-        let earned = now.since(self.counted).0 / period;
-        if earned > 0 {
-            self.tokens = self.tokens.saturating_add(earned).min(burst);
-            self.counted = now;
-        }
-        if self.tokens == 0 || self.lines.len() >= usize::try_from(burst).unwrap_or(usize::MAX) {
+        let waiting = u64::try_from(self.lines.len()).unwrap_or(u64::MAX);
+        if waiting >= budgets.log_lines.1 || self.rate.take(now).is_err() {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.tokens = self.tokens.saturating_sub(1);
-        let mut end = message.len().min(budgets.log_line);
-        while !message.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        // Control characters could paint over the operator's terminal.
-        let line = message.get(..end).unwrap_or_default();
-        let line = line.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-        self.lines.push((level, line));
+        self.lines.push((level, escaped(message, budgets.log_line)));
+    }
+
+    /// A new budget.
+    pub(crate) fn set_rate(&mut self, budgets: &Budgets) {
+        let (rate, burst) = budgets.log_lines;
+        self.rate = Rate::new(rate, Micros::from_secs(1), burst);
+    }
+
+    /// A line of the host about the plugin; never dropped.
+    pub(crate) fn tell(&mut self, level: LogLevel, message: String) {
+        self.lines.push((level, message));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.dropped == 0
     }
 
     /// What was written since the last call.
@@ -280,10 +373,13 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Sets a value; names beyond the budget are ignored.
-    pub(crate) fn set(&mut self, name: String, value: Decimal, budgets: &Budgets) {
-        let room = self.values.len() < budgets.metrics && name.len() <= 64;
-        if room || self.values.contains_key(&name) {
-            self.values.insert(name, value);
+    pub(crate) fn set(&mut self, name: &str, value: Decimal, budgets: &Budgets) {
+        if let Some(slot) = self.values.get_mut(name) {
+            *slot = value;
+            return;
+        }
+        if self.values.len() < budgets.metrics && (1..=64).contains(&name.len()) {
+            self.values.insert(escaped(name, 64), value);
         }
     }
 
@@ -337,7 +433,7 @@ mod tests {
         }
         let lines = log.take();
         assert_eq!(lines.len(), 21);
-        assert_eq!(lines[0].1, "abcd");
+        assert_eq!(lines[0].1, "ab…");
         assert!(lines[20].1.contains("980 more"), "{:?}", lines[20]);
         log.write(Timestamp(300_001), LogLevel::Info, "x", &budgets);
         assert_eq!(log.take().len(), 1);

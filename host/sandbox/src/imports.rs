@@ -1,8 +1,8 @@
 //! What a guest can call. Thin: each call is translated and handed to the seat's desk,
 //! timers, store or log. None of them waits, and none of them traps.
 
-use ringfence_model::denial::{OrderField, QuotaKind, QuotaState};
-use ringfence_model::{Denial, InstrumentId, Micros, OrderId, Timestamp};
+use ringfence_model::denial::OrderField;
+use ringfence_model::{Denial, InstrumentId, OrderId, Timestamp};
 
 use crate::bindings::ringfence::strategy as w;
 use crate::budgets::Budgets;
@@ -22,7 +22,25 @@ impl Guarded {
         run: impl FnOnce(&mut Post, Timestamp) -> Result<T, Denial>,
     ) -> Result<T, w::types::Denial> {
         let Some(post) = self.host.post.as_deref_mut() else { return Err(w::types::Denial::NotNow) };
-        post.at_cause(cause).and_then(|now| run(post, now)).map_err(convert::denial)
+        post.at_cause(cause, self.budgets.commands).and_then(|now| run(post, now)).map_err(convert::denial)
+    }
+
+    /// A command that trades: not on a past that is told again.
+    fn trade<T>(
+        &mut self,
+        cause: u64,
+        run: impl FnOnce(&mut Post, Timestamp) -> Result<T, Denial>,
+    ) -> Result<T, w::types::Denial> {
+        self.command(cause, |post, now| {
+            post.may_trade()?;
+            run(post, now)
+        })
+    }
+
+    /// A change of what is followed.
+    fn feeds(&mut self, run: impl FnOnce(&mut Post) -> Result<(), Denial>) -> Result<(), w::types::Denial> {
+        let Some(post) = self.host.post.as_deref_mut() else { return Err(w::types::Denial::NotNow) };
+        post.change_feeds(&self.budgets).and_then(|()| run(post)).map_err(convert::denial)
     }
 
     fn read<T: Default>(&mut self, run: impl FnOnce(&mut Post) -> T) -> T {
@@ -35,30 +53,39 @@ impl w::events::Host for Guarded {}
 
 impl w::orders::Host for Guarded {
     fn submit(&mut self, order: w::orders::NewOrder, cause: u64) -> Result<u64, w::types::Denial> {
-        self.command(cause, |post, now| {
+        self.trade(cause, |post, now| {
             let order = convert::new_order(order)?;
+            post.note(cause, || format!("submit {order:?}"));
             post.desk.submit(now, order, cause).map(|order| order.0)
         })
     }
 
     fn submit_list(&mut self, orders: w::orders::OrderList, cause: u64) -> Result<Vec<u64>, w::types::Denial> {
-        self.command(cause, |post, now| {
+        self.trade(cause, |post, now| {
             let orders = convert::order_list(orders)?;
+            post.note(cause, || format!("submit list {orders:?}"));
             Ok(post.desk.submit_list(now, orders, cause)?.into_iter().map(|order| order.0).collect())
         })
     }
 
     fn cancel(&mut self, order: u64, cause: u64) -> Result<(), w::types::Denial> {
-        self.command(cause, |post, now| post.desk.cancel(now, OrderId(order), cause))
+        self.trade(cause, |post, now| {
+            post.note(cause, || "cancel".to_owned());
+            post.desk.cancel(now, OrderId(order), cause)
+        })
     }
 
     fn cancel_all(&mut self, instrument: Option<u32>, cause: u64) -> Result<u32, w::types::Denial> {
-        self.command(cause, |post, now| post.desk.cancel_all(now, instrument.map(InstrumentId), cause))
+        self.trade(cause, |post, now| {
+            post.note(cause, || format!("cancel all of {instrument:?}"));
+            post.desk.cancel_all(now, instrument.map(InstrumentId), cause)
+        })
     }
 
     fn amend(&mut self, order: u64, quantity: w::types::Decimal, cause: u64) -> Result<(), w::types::Denial> {
-        self.command(cause, |post, now| {
+        self.trade(cause, |post, now| {
             let quantity = convert::from_decimal(quantity).ok_or(Denial::InvalidField(OrderField::Quantity))?;
+            post.note(cause, || format!("amend to {quantity}"));
             post.desk.amend(now, OrderId(order), quantity, cause)
         })
     }
@@ -74,13 +101,11 @@ impl w::market::Host for Guarded {
     }
 
     fn subscribe(&mut self, instrument: u32, stream: w::types::Stream) -> Result<(), w::types::Denial> {
-        let Some(post) = self.host.post.as_deref_mut() else { return Err(w::types::Denial::NotNow) };
-        post.desk.subscribe(InstrumentId(instrument), convert::from_stream(stream)).map_err(convert::denial)
+        self.feeds(|post| post.desk.subscribe(InstrumentId(instrument), convert::from_stream(stream)))
     }
 
     fn unsubscribe(&mut self, instrument: u32, stream: w::types::Stream) -> Result<(), w::types::Denial> {
-        let Some(post) = self.host.post.as_deref_mut() else { return Err(w::types::Denial::NotNow) };
-        post.desk.unsubscribe(InstrumentId(instrument), convert::from_stream(stream)).map_err(convert::denial)
+        self.feeds(|post| post.desk.unsubscribe(InstrumentId(instrument), convert::from_stream(stream)))
     }
 
     fn last_quote(&mut self, instrument: u32, as_of: u64) -> Option<w::events::Quote> {
@@ -113,7 +138,7 @@ impl w::market::Host for Guarded {
         limit: u32,
         cause: u64,
     ) -> Result<u64, w::types::Denial> {
-        self.command(cause, |post, now| {
+        self.trade(cause, |post, now| {
             let start = start.map(Timestamp);
             post.desk.request_history(now, InstrumentId(instrument), interval, start, limit, cause)
         })
@@ -196,7 +221,7 @@ impl Guarded {
 impl w::metrics::Host for Guarded {
     fn gauge(&mut self, name: String, value: w::types::Decimal) {
         if let (Some(post), Some(value)) = (self.host.post.as_deref_mut(), convert::from_decimal(value)) {
-            post.metrics.set(name, value, &self.budgets);
+            post.metrics.set(&name, value, &self.budgets);
         }
     }
 
@@ -208,15 +233,7 @@ impl w::metrics::Host for Guarded {
 
 impl w::quota::Host for Guarded {
     fn remaining(&mut self) -> Vec<w::quota::QuotaState> {
-        let limit = u64::try_from(self.budgets.timers).unwrap_or(u64::MAX);
-        self.read(|post| {
-            let timers = QuotaState {
-                kind: QuotaKind::Timers,
-                limit,
-                used: u64::try_from(post.timers.len()).unwrap_or(u64::MAX),
-                resets_in: Micros(0),
-            };
-            post.desk.quotas(post.now).iter().chain([&timers]).map(convert::quota).collect()
-        })
+        let Some(post) = self.host.post.as_deref_mut() else { return Vec::new() };
+        post.desk.quotas(post.now).iter().chain(&post.quotas(&self.budgets)).map(convert::quota).collect()
     }
 }

@@ -1,9 +1,9 @@
 //! One running guest. Every call goes through [`Instance::enter`], which sets deadline and
 //! budget first; there is no other way in. After a fault the store is dead and is dropped.
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringfence_model::Micros;
 use ringfence_model::strategy::{Context, Manifest, StopReason};
@@ -12,90 +12,58 @@ use wasmtime::{Store, Trap, UpdateDeadline};
 use crate::bindings::exports::ringfence::strategy::handler::{InitError, RestoreError};
 use crate::bindings::ringfence::strategy::events::Batch;
 use crate::bindings::{Strategy, StrategyPre};
-use crate::budgets::{Budgets, CallClass};
+use crate::budgets::{Budgets, CallClass, EventsKind};
 use crate::convert;
+use crate::fault::{Fault, FaultKind};
 use crate::host::{Entry, Host, Memory, Post};
 use crate::imports::Guarded;
-use crate::refusal::first_line;
+use crate::refusal::{Refusal, first_line};
 use crate::sandbox::Sandbox;
-
-/// What a guest did wrong. It costs the guest its life.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// More CPU time than its budget.
-    Deadline { class: CallClass, millis: u128 },
-    /// It trapped.
-    Trap(String),
-    /// It said that it handled more events than there were, or none.
-    Consumed { said: usize, given: usize },
-    /// It cited an event that it then did not handle.
-    Ahead,
-    /// `save` returned too much.
-    Saved { bytes: usize, allowed: usize },
-    /// A manifest with a number out of range.
-    Manifest,
-    /// The host itself panicked in a call of the guest.
-    Host,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Deadline { class, millis } => {
-                let call = match class {
-                    CallClass::Describe => "describe".to_owned(),
-                    CallClass::Init => "init or restore".to_owned(),
-                    CallClass::Events(1) => "on-events with one event".to_owned(),
-                    CallClass::Events(count) => format!("on-events with {count} events"),
-                    CallClass::Save => "save".to_owned(),
-                    CallClass::Shutdown => "shutdown".to_owned(),
-                };
-                write!(f, "{call} used up its {millis} ms of CPU time")
-            }
-            Fault::Trap(what) => f.write_str(what),
-            Fault::Consumed { said, given } => write!(f, "it says it handled {said} of {given} events"),
-            Fault::Ahead => f.write_str("it gave a command for an event that it then left unhandled"),
-            Fault::Saved { bytes, allowed } => write!(f, "its saved state has {bytes} bytes, the limit is {allowed}"),
-            Fault::Manifest => f.write_str("its manifest has a decimal of more than 18 places"),
-            Fault::Host => f.write_str("the host failed inside of a call (this is a bug of Ringfence)"),
-        }
-    }
-}
 
 /// A guest and its store.
 pub(crate) struct Instance {
     store: Store<Guarded>,
     strategy: Strategy,
     budgets: Arc<Budgets>,
+    /// CPU time of the last call.
+    used: Duration,
 }
 
 impl Instance {
-    /// Makes a store and instantiates. On a fault the post comes back.
-    #[allow(clippy::type_complexity, reason = "the post must not be lost with the fault")]
+    /// Makes a store and instantiates.
     pub(crate) fn new(
         sandbox: &Sandbox,
         pre: &StrategyPre<Guarded>,
+        budgets: &Arc<Budgets>,
         seed: u64,
-        post: Option<Box<Post>>,
-    ) -> Result<Self, (Fault, Option<Box<Post>>)> {
-        let budgets = Arc::clone(sandbox.budgets());
-        let entry = Entry::new(budgets.cpu(CallClass::Init), budgets.wall_factor);
-        let host = Host { post, entry, memory: Memory::new(&budgets), random: seed };
-        let mut store = Store::new(sandbox.engine(), Guarded { host, budgets: Arc::clone(&budgets) });
+    ) -> Result<Self, Fault> {
+        let entry = Entry::new(budgets.time(CallClass::Init).hard, budgets.wall_factor);
+        let host = Host { post: None, entry, memory: Memory::new(budgets), random: seed };
+        let mut store = Store::new(sandbox.engine(), Guarded { host, budgets: Arc::clone(budgets) });
         store.limiter(|guarded| &mut guarded.host.memory);
-        store.epoch_deadline_callback(|context| {
-            let over = context.data().host.entry.is_over();
+        store.set_max_component_handles(budgets.handles);
+        store.epoch_deadline_callback(|mut context| {
+            let over = context.data_mut().host.entry.is_over();
             Ok(if over { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) })
         });
         store.set_epoch_deadline(1);
         store.set_hostcall_fuel(budgets.hostcall(CallClass::Init));
         let made = catch_unwind(AssertUnwindSafe(|| pre.instantiate(&mut store)));
-        let fault = match made {
-            Ok(Ok(strategy)) => return Ok(Instance { store, strategy, budgets }),
-            Ok(Err(error)) => fault_of(&error, CallClass::Init, &budgets),
-            Err(_) => Fault::Host,
-        };
-        Err((fault, store.into_data().host.post))
+        match made {
+            Ok(Ok(strategy)) => Ok(Instance { store, strategy, budgets: Arc::clone(budgets), used: Duration::ZERO }),
+            Ok(Err(error)) => Err(fault_of(&error, CallClass::Init, budgets)),
+            Err(_) => Err(Fault::Host),
+        }
+    }
+
+    /// CPU time of the last call.
+    pub(crate) const fn used(&self) -> Duration {
+        self.used
+    }
+
+    /// Bytes of all its memories.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().host.memory.bytes()
     }
 
     /// Lends the seat's things to the guest, or takes them back.
@@ -108,11 +76,13 @@ impl Instance {
         class: CallClass,
         call: impl FnOnce(&Strategy, &mut Store<Guarded>) -> wasmtime::Result<T>,
     ) -> Result<T, Fault> {
-        self.store.data_mut().host.entry = Entry::new(self.budgets.cpu(class), self.budgets.wall_factor);
+        self.store.data_mut().host.entry = Entry::new(self.budgets.time(class).hard, self.budgets.wall_factor);
         self.store.set_epoch_deadline(1);
         self.store.set_hostcall_fuel(self.budgets.hostcall(class));
         let (strategy, store) = (&self.strategy, &mut self.store);
-        match catch_unwind(AssertUnwindSafe(|| call(strategy, store))) {
+        let result = catch_unwind(AssertUnwindSafe(|| call(strategy, store)));
+        self.used = self.store.data().host.entry.used();
+        match result {
             Ok(result) => result.map_err(|error| fault_of(&error, class, &self.budgets)),
             Err(_) => Err(Fault::Host),
         }
@@ -150,6 +120,25 @@ impl Instance {
         }))
     }
 
+    /// `init`, and `restore` if there is a state.
+    pub(crate) fn begin(&mut self, context: &Context, saved: Option<&[u8]>) -> Result<(), Refusal> {
+        let failed = |fault: Fault| Refusal::Fault(fault.to_string());
+        self.init(context).map_err(failed)?.map_err(Refusal::Init)?;
+        let used = self.used;
+        if let Some(state) = saved {
+            self.restore(state).map_err(failed)?.map_err(Refusal::Restore)?;
+        }
+        self.used = self.used.max(used);
+        Ok(())
+    }
+
+    /// New budgets, for everything but its memory.
+    pub(crate) fn set_budgets(&mut self, budgets: &Arc<Budgets>) {
+        self.budgets = Arc::clone(budgets);
+        self.store.data_mut().budgets = Arc::clone(budgets);
+        self.store.set_max_component_handles(budgets.handles);
+    }
+
     pub(crate) fn save(&mut self) -> Result<Vec<u8>, Fault> {
         let state =
             self.enter(CallClass::Save, |strategy, store| strategy.ringfence_strategy_handler().call_save(store))?;
@@ -161,8 +150,13 @@ impl Instance {
     }
 
     /// How many events it handled, as it says.
-    pub(crate) fn on_events(&mut self, batch: &Batch, count: usize, lookahead: Micros) -> Result<usize, Fault> {
-        let said = self.enter(CallClass::Events(count), |strategy, store| {
+    pub(crate) fn on_events(
+        &mut self,
+        batch: &Batch,
+        (kind, count): (EventsKind, usize),
+        lookahead: Micros,
+    ) -> Result<usize, Fault> {
+        let said = self.enter(CallClass::Events(kind, count), |strategy, store| {
             strategy.ringfence_strategy_handler().call_on_events(store, batch, lookahead.0)
         })?;
         let said = usize::try_from(said).unwrap_or(usize::MAX);
@@ -182,16 +176,21 @@ impl Instance {
 
 /// What an error of the engine says of the guest, without addresses and paths.
 fn fault_of(error: &wasmtime::Error, class: CallClass, budgets: &Budgets) -> Fault {
-    let what = match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => return Fault::Deadline { class, millis: budgets.cpu(class).as_millis() },
-        Some(Trap::StackOverflow) => "its stack overflowed: endless recursion?".to_owned(),
-        Some(Trap::UnreachableCodeReached) => "it gave up (a panic or an exception); its log may say why".to_owned(),
-        Some(Trap::MemoryOutOfBounds) => "it reached outside of its memory".to_owned(),
-        Some(trap) => format!("it trapped: {trap}"),
+    let (kind, what) = match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => {
+            return Fault::Deadline { class, millis: budgets.time(class).hard.as_millis() };
+        }
+        Some(Trap::StackOverflow) => (FaultKind::Stack, "its stack overflowed: endless recursion?".to_owned()),
+        Some(Trap::UnreachableCodeReached) => {
+            (FaultKind::GaveUp, "it gave up (a panic or an exception); its log may say why".to_owned())
+        }
+        Some(Trap::MemoryOutOfBounds) => (FaultKind::Bounds, "it reached outside of its memory".to_owned()),
+        Some(trap @ Trap::TableOutOfBounds) => (FaultKind::Bounds, format!("it trapped: {trap}")),
+        Some(trap) => (FaultKind::Trap, format!("it trapped: {trap}")),
         None => {
             let root = first_line(&error.root_cause().to_string());
-            format!("it failed: {root}")
+            (FaultKind::Boundary, format!("it failed: {root}"))
         }
     };
-    Fault::Trap(what)
+    Fault::Trap(kind, what)
 }

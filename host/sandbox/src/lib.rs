@@ -13,6 +13,11 @@
 //! | `host`, `imports` | what a guest can call |
 //! | `virtual_wasi` | an inert WASI for languages that insist on one |
 //! | `instance` | one running guest, entered under a budget only |
+//! | [`fault`] | what a guest can do wrong |
+//! | [`life`] | the life of a name and its generations, pure |
+//! | [`meter`] | a plugin's share of a core over time, pure |
+//! | `rate` | how often something may happen, pure |
+//! | [`text`] | text of plugins, made harmless |
 //! | `batch` | events in columns |
 //! | `queue` | what waits for a plugin; conflation when it is slow |
 //! | `timers` | timers in event time |
@@ -28,22 +33,29 @@ mod bindings;
 pub mod budgets;
 mod cache;
 mod convert;
+pub mod fault;
 pub mod fleet;
 mod host;
 mod imports;
 mod instance;
+pub mod life;
+pub mod meter;
 mod queue;
+mod rate;
 pub mod refusal;
 pub mod sandbox;
 mod scan;
 pub mod seat;
+pub mod text;
 mod timers;
 mod virtual_wasi;
 
 pub use admission::Plugin;
 pub use budgets::Budgets;
-pub use fleet::{Fleet, FleetConfig, FleetError, FleetEvent, Mailbox, Operator};
+pub use fault::FaultKind;
+pub use fleet::control::{Control, PluginCommand};
+pub use fleet::{Fleet, FleetConfig, FleetError, FleetEvent, Mailbox, Operator, Refreshed};
 pub use host::LogLevel;
 pub use refusal::Refusal;
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
-pub use seat::{Ran, Seat, SeatConfig, SeatReport, SeatState};
+pub use seat::{Generation, GenerationState, Ran, Seat, SeatConfig, SeatReport, SeatState, Settings, ShadowReport};

@@ -7,11 +7,18 @@ use std::collections::{BTreeMap, VecDeque};
 use ringfence_model::event::GapReason;
 use ringfence_model::{EventBody, InstrumentId, StreamKind, Timestamp};
 
+/// Market events that may wait for a plugin that uses too much of a core.
+const NARROW: usize = 64;
+
 type Feed = (InstrumentId, StreamKind);
 
 #[derive(Debug)]
 pub(crate) struct Queue {
     limit: usize,
+    /// Room that is left to market data while its plugin uses too much of a core.
+    narrow: bool,
+    /// Events that are not market data.
+    others: usize,
     items: VecDeque<(Timestamp, EventBody)>,
     /// What was left out of each feed since the queue was full.
     missed: BTreeMap<Feed, u64>,
@@ -34,7 +41,35 @@ fn feed(body: &EventBody) -> Option<(Feed, bool)> {
 
 impl Queue {
     pub(crate) fn new(limit: usize) -> Self {
-        Queue { limit, items: VecDeque::new(), missed: BTreeMap::new(), latest: BTreeMap::new() }
+        Queue {
+            limit,
+            narrow: false,
+            others: 0,
+            items: VecDeque::new(),
+            missed: BTreeMap::new(),
+            latest: BTreeMap::new(),
+        }
+    }
+
+    /// Sets the room anew; what waits already stays.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// With or without the narrow room of a plugin that uses too much of a core.
+    pub(crate) fn set_narrow(&mut self, narrow: bool) {
+        self.narrow = narrow;
+    }
+
+    /// Whether something waits that is not market data.
+    pub(crate) const fn has_others(&self) -> bool {
+        self.others > 0
+    }
+
+    /// Takes out the timers that nobody knows any more.
+    pub(crate) fn drop_timers(&mut self, unknown: impl Fn(u64) -> bool) {
+        self.items.retain(|(_, body)| !matches!(body, EventBody::Timer(id) if unknown(*id)));
+        self.others = self.items.iter().filter(|(_, body)| feed(body).is_none()).count();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -47,7 +82,8 @@ impl Queue {
 
     pub(crate) fn push(&mut self, ts: Timestamp, body: EventBody) {
         // Once it sheds, it goes on until half of the room is free, so that gaps are few.
-        let full = self.items.len() >= if self.sheds() { self.limit / 2 } else { self.limit };
+        let limit = if self.narrow { self.limit.min(NARROW) } else { self.limit };
+        let full = self.items.len() >= if self.sheds() { limit / 2 } else { limit };
         match feed(&body) {
             Some((feed, newest_says_all)) if full => {
                 if newest_says_all {
@@ -61,7 +97,10 @@ impl Queue {
                 self.tell(ts);
                 self.items.push_back((ts, body));
             }
-            None => self.items.push_back((ts, body)),
+            None => {
+                self.others = self.others.saturating_add(1);
+                self.items.push_back((ts, body));
+            }
         }
     }
 
@@ -81,6 +120,7 @@ impl Queue {
     fn tell(&mut self, ts: Timestamp) {
         for ((instrument, stream), missed) in std::mem::take(&mut self.missed) {
             let reason = GapReason::SlowConsumer;
+            self.others = self.others.saturating_add(2);
             self.items.push_back((ts, EventBody::FeedGap { instrument, stream, reason, missed }));
             self.items.push_back((ts, EventBody::FeedResumed { instrument, stream }));
         }
@@ -92,7 +132,11 @@ impl Queue {
             let ts = self.latest.values().map(|(ts, _)| *ts).max().unwrap_or_default();
             self.tell(ts);
         }
-        self.items.pop_front()
+        let item = self.items.pop_front();
+        if item.as_ref().is_some_and(|(_, body)| feed(body).is_none()) {
+            self.others = self.others.saturating_sub(1);
+        }
+        item
     }
 
     /// What is next, without taking it.
@@ -102,6 +146,7 @@ impl Queue {
 
     /// Back to the front: it was not handled.
     pub(crate) fn put_back(&mut self, ts: Timestamp, body: EventBody) {
+        self.others = self.others.saturating_add(usize::from(feed(&body).is_none()));
         self.items.push_front((ts, body));
     }
 }

@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::imports::Guarded;
 
 /// How often a running guest's budget is looked at.
-const BEAT: Duration = Duration::from_millis(1);
+pub(crate) const BEAT: Duration = Duration::from_millis(1);
 /// Stack of a guest; the host's own frames on top of it need the rest of the thread's 4 MiB.
 const WASM_STACK: usize = 512 << 10;
 

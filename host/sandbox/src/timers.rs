@@ -5,20 +5,51 @@ use std::collections::BTreeMap;
 use ringfence_model::denial::QuotaKind;
 use ringfence_model::{Denial, Micros, Timestamp};
 
-/// Shortest period of an interval.
-const SHORTEST: Micros = Micros::from_millis(10);
+use crate::budgets::Budgets;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Timers {
     limit: usize,
+    /// Shortest period of an interval.
+    shortest: Micros,
     next: u64,
     /// When, which one, and its period if it goes on.
     due: BTreeMap<(Timestamp, u64), Option<Micros>>,
 }
 
 impl Timers {
-    pub(crate) fn new(limit: usize) -> Self {
-        Timers { limit, next: 1, due: BTreeMap::new() }
+    pub(crate) fn new(limit: usize, shortest: Micros) -> Self {
+        Timers { limit, shortest: shortest.max(Micros(1)), next: 1, due: BTreeMap::new() }
+    }
+
+    /// The timers as they were at `before`, for the generation that set them, which is told of
+    /// those that have `fired` since by other means. Numbers are never used again.
+    pub(crate) fn back_to(&mut self, before: Timers, fired: &[u64], now: Timestamp) {
+        let next = self.next.max(before.next);
+        let mut due = BTreeMap::new();
+        for ((at, id), period) in before.due {
+            match (fired.contains(&id), period) {
+                (true, None) => {}
+                (true, Some(period)) => {
+                    let missed = now.since(at).0 / period.0.max(1);
+                    let again = at.plus(Micros(period.0.saturating_mul(missed.saturating_add(1))));
+                    due.insert((again, id), Some(period));
+                }
+                (false, period) => drop(due.insert((at, id), period)),
+            }
+        }
+        *self = Timers { limit: self.limit, shortest: self.shortest, next, due };
+    }
+
+    /// Whether a timer was set before this table was as it is.
+    pub(crate) const fn knows(&self, id: u64) -> bool {
+        id < self.next
+    }
+
+    /// New budgets; timers that are set stay.
+    pub(crate) fn set_limit(&mut self, budgets: &Budgets) {
+        self.limit = budgets.timers;
+        self.shortest = Micros(u64::try_from(budgets.timer_period.as_micros()).unwrap_or(u64::MAX)).max(Micros(1));
     }
 
     fn add(&mut self, at: Timestamp, period: Option<Micros>) -> Result<u64, Denial> {
@@ -37,9 +68,9 @@ impl Timers {
         self.add(at, None)
     }
 
-    /// Fires again and again; periods below 10 ms become 10 ms.
+    /// Fires again and again; shorter periods than the budget's become that.
     pub(crate) fn every(&mut self, now: Timestamp, period: Micros) -> Result<u64, Denial> {
-        let period = period.max(SHORTEST);
+        let period = period.max(self.shortest);
         self.add(now.plus(period), Some(period))
     }
 
@@ -81,7 +112,7 @@ mod tests {
 
     #[test]
     fn timers_fire_in_order_and_intervals_go_on() {
-        let mut timers = Timers::new(3);
+        let mut timers = Timers::new(3, Micros::from_millis(10));
         let once = timers.at(Timestamp(50_000)).unwrap();
         let every = timers.every(Timestamp(0), Micros(20_000)).unwrap();
         let mut fired = Vec::new();
@@ -96,5 +127,25 @@ mod tests {
             timers.at(Timestamp(1)).unwrap();
         }
         assert!(matches!(timers.at(Timestamp(1)), Err(Denial::Quota { kind: QuotaKind::Timers, .. })));
+    }
+
+    #[test]
+    fn timers_go_back_with_the_generation_that_set_them() {
+        let mut timers = Timers::new(8, Micros(1));
+        let once = timers.at(Timestamp(10)).unwrap();
+        let later = timers.at(Timestamp(90)).unwrap();
+        let every = timers.every(Timestamp(0), Micros(20)).unwrap();
+        let before = timers.clone();
+        let mut fired = Vec::new();
+        while let Some((_, id)) = timers.fire(Timestamp(50)) {
+            fired.push(id);
+        }
+        let strange = timers.at(Timestamp(60)).unwrap();
+        assert!(before.knows(every) && !before.knows(strange));
+        timers.back_to(before, &fired, Timestamp(50));
+        assert_eq!(fired, [once, every]);
+        assert_eq!(timers.fire(Timestamp(100)), Some((Timestamp(60), every)));
+        assert_eq!(timers.fire(Timestamp(100)), Some((Timestamp(90), later)));
+        assert!(timers.at(Timestamp(1)).unwrap() > strange, "numbers are not used again");
     }
 }

@@ -6,7 +6,7 @@
 mod common;
 
 use common::guest::times;
-use common::house::faults;
+use common::house::{call, faults};
 use common::{Guest, House, tight};
 use ringfence_model::Micros;
 use ringfence_model::strategy::StopReason;
@@ -70,7 +70,13 @@ fn memory_ends_where_the_budget_says() {
     let mut house = House::of(&evil().does(HOARDS));
     house.goes_on();
     // With a larger budget the same guest gets more: it is the budget that holds it.
-    let more = Budgets { memory_bytes: 256 << 20, events_base: std::time::Duration::from_secs(2), ..tight() };
+    let more = Budgets {
+        memory_bytes: 256 << 20,
+        market: call(2_000),
+        events_most: std::time::Duration::from_secs(2),
+        timer: call(2_000),
+        ..tight()
+    };
     let mut house = House::with(more, &evil().does(HOARDS));
     house.faulted("gave up");
 }

@@ -17,7 +17,7 @@ use common::{Guest, Notes, NotingDesk};
 use ringfence_model::desk::Desk;
 use ringfence_model::strategy::{Manifest, Mode, Value};
 use ringfence_model::{SeatId, Timestamp};
-use ringfence_sandbox::{Budgets, Fleet, FleetConfig, FleetEvent, Operator, SeatState};
+use ringfence_sandbox::{Budgets, Fleet, FleetConfig, FleetEvent, Operator, SeatState, Settings};
 
 const WITHIN: Duration = Duration::from_secs(20);
 /// Below the seat's queue, so that nothing is conflated and every number can be checked.
@@ -59,6 +59,11 @@ impl Operator for Keys {
 
     fn parameters(&mut self, _name: &str, _manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
         Ok(Vec::new())
+    }
+
+    /// A dozen generations within seconds are more than a plugin's author may have.
+    fn settings(&mut self, _name: &str) -> Settings {
+        Settings { budgets: Arc::new(Budgets { reloads: 60, ..Budgets::default() }), ..Settings::default() }
     }
 
     fn seat_id(&self, _name: &str) -> Option<SeatId> {

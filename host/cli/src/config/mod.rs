@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use ringfence_engine::Limits;
 use ringfence_model::Decimal;
-use ringfence_model::strategy::Value;
+use ringfence_model::strategy::{FaultPolicy, Value};
+use ringfence_sandbox::Settings;
+use ringfence_sandbox::budgets::{Budget, TABLE};
 
 use reader::{Reader, Table};
 
@@ -67,6 +69,8 @@ pub(crate) struct Grant {
     pub(crate) limits: Limits,
     /// Values by name; checked against the plugin's own declaration when it is loaded.
     pub(crate) parameters: BTreeMap<String, Value>,
+    /// Budgets and policies of the sandbox.
+    pub(crate) settings: Settings,
 }
 
 /// The whole file.
@@ -104,6 +108,7 @@ impl Default for Config {
                 allocation: amounts(&[("USDT", 50_000, 0), ("BTC", 5, 1), ("ETH", 5, 0)]),
                 limits: Limits::default(),
                 parameters: BTreeMap::new(),
+                settings: Settings::default(),
             },
             plugins: BTreeMap::new(),
         }
@@ -210,7 +215,21 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
 }
 
 fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant: &mut Grant) {
-    table.keys(reader, &["enabled", "symbols", "allocation", "limits", "parameters"]);
+    table.keys(
+        reader,
+        &[
+            "enabled",
+            "symbols",
+            "allocation",
+            "limits",
+            "parameters",
+            "budgets",
+            "on_fault",
+            "shadow_events",
+            "shadow_differences",
+            "downgrade",
+        ],
+    );
     if let Some(enabled) = table.boolean(reader, "enabled") {
         grant.enabled = enabled;
     }
@@ -223,6 +242,7 @@ fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant:
     if let Some(parameters) = table.values(reader, "parameters") {
         grant.parameters = parameters;
     }
+    read_settings(reader, table, &mut grant.settings);
     let Some(limits) = table.table(reader, "limits") else {
         return;
     };
@@ -267,6 +287,38 @@ fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant:
             *slot = value;
         }
     }
+}
+
+fn read_settings(reader: &Reader<'_>, table: &Table<'_>, settings: &mut Settings) {
+    if let Some(policy) = table.choice(reader, "on_fault", &["cancel", "keep", "reduce-only"]) {
+        settings.on_fault = match policy.as_str() {
+            "keep" => FaultPolicy::Keep,
+            "reduce-only" => FaultPolicy::ReduceOnly,
+            _ => FaultPolicy::Cancel,
+        };
+    }
+    if let Some(events) = table.whole(reader, "shadow_events", 1_000_000) {
+        settings.shadow_events = usize::try_from(events).unwrap_or(usize::MAX);
+    }
+    if let Some(most) = table.whole(reader, "shadow_differences", 1_000_000) {
+        settings.shadow_differences = usize::try_from(most).ok();
+    }
+    if let Some(downgrade) = table.boolean(reader, "downgrade") {
+        settings.downgrade = downgrade;
+    }
+    let Some(budgets) = table.table(reader, "budgets") else { return };
+    let keys: Vec<&str> = TABLE.iter().map(|budget| budget.key).collect();
+    budgets.keys(reader, &keys);
+    let mut set = (*settings.budgets).clone();
+    for budget in keys.iter().filter_map(|key| Budget::find(key)) {
+        if let Some(value) = budgets.whole(reader, budget.key, budget.range.1) {
+            if value < budget.range.0 {
+                budgets.wrong(reader, budget.key, &format!("must be {} or more", budget.range.0));
+            }
+            budget.set(&mut set, value);
+        }
+    }
+    settings.budgets = std::sync::Arc::new(set);
 }
 
 #[cfg(test)]
@@ -335,6 +387,22 @@ open_orders = \"many\"
             ["r.toml:2", "r.toml:3", "r.toml:4", "r.toml:6", "r.toml:7", "r.toml:7", "r.toml:9", "r.toml:11"]
         );
         assert!(problems[1].contains("did you mean `symbols`"), "{}", problems[1]);
+    }
+
+    #[test]
+    fn budgets_and_policies_are_set_within_their_hard_maxima() {
+        let text = "[defaults]\non_fault = \"keep\"\n[defaults.budgets]\ntimers = 10\n\
+            [plugins.a]\non_fault = \"reduce-only\"\nshadow_events = 500\ndowngrade = true\n[plugins.a.budgets]\nmarket_hard_us = 5_000\n";
+        let config = Config::parse(text, "r.toml").unwrap();
+        let a = &config.grant("a").settings;
+        assert_eq!((a.on_fault, a.shadow_events, a.downgrade), (FaultPolicy::ReduceOnly, 500, true));
+        assert_eq!((a.budgets.timers, a.budgets.market.hard.as_micros()), (10, 5_000));
+        assert_eq!(config.grant("b").settings.on_fault, FaultPolicy::Keep);
+        let text = "[plugins.a]\non_fault = \"sell\"\n[plugins.a.budgets]\nmemory_bytes = 999_999_999_999\nbatch = 0\ntimer = 1\n";
+        let problems = Config::parse(text, "r.toml").unwrap_err();
+        let lines: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
+        assert_eq!(lines, ["r.toml:2", "r.toml:4", "r.toml:5", "r.toml:6"], "{problems:?}");
+        assert!(problems[3].contains("did you mean `timers`"), "{problems:?}");
     }
 
     #[test]

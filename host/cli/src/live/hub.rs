@@ -32,6 +32,7 @@ pub(super) enum Input {
     Trades { id: ClientOrderId, fills: Vec<VenueFill> },
     History { seat: SeatId, request: u64, klines: Option<Vec<Kline>> },
     Halt,
+    Unhalt,
     CancelAll,
     OpenOrders { reply: Sender<usize> },
     Stop,
@@ -180,6 +181,7 @@ impl State {
                 self.engine.history(self.now(), seat, request, klines.unwrap_or_default(), complete, &mut self.out);
             }
             Input::Halt => self.engine.halt(self.now(), HaltReason::Operator, &mut self.out),
+            Input::Unhalt => self.engine.resume(self.now(), &mut self.out),
             Input::CancelAll => self.engine.cancel_all(self.now(), &mut self.out),
             // A reply that nobody waits for any more is no harm.
             Input::OpenOrders { reply } => drop(reply.send(self.engine.open_orders())),

@@ -5,9 +5,15 @@
 //! |--|--|
 //! | [`hub`] | the engine's thread |
 //! | [`courier`] | carries approved commands to the venue and answers back |
+//! | [`operator`] | grants of plugins, and the configuration that may change while they run |
+//! | [`desk`] | what the control socket answers |
+//! | [`plugin_log`] | plugins' logs in files |
 
 mod courier;
+mod desk;
 mod hub;
+mod operator;
+pub(crate) mod plugin_log;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,16 +24,19 @@ use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
 use ringfence_exchange::recording::{first_time, symbol_of};
 use ringfence_exchange::server::{self, Market, ServerHandle};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, SymbolConfig};
-use ringfence_model::strategy::{Manifest, Mode, Value};
-use ringfence_model::{SeatId, Timestamp};
-use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, LogLevel, Operator, Sandbox, SandboxConfig};
+use ringfence_model::Timestamp;
+use ringfence_model::strategy::Mode;
+use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, LogLevel, Sandbox, SandboxConfig};
 
 use crate::args::{RunArgs, Speed};
 use crate::config::{Config, VenueKind};
+use crate::control::server::Server;
 use crate::grants::Grants;
 use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
 use crate::view::{Feed, Picture, View, Wish};
 use hub::{Hub, HubSender, Input};
+use operator::LiveOperator;
+use plugin_log::{Line, PluginLog};
 
 /// How long open orders may take to end at the close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
@@ -145,30 +154,6 @@ fn wall_clock() -> Timestamp {
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// Opens seats for the plugins of the folder.
-struct LiveOperator {
-    grants: Grants,
-    hub: HubSender,
-    seats: std::collections::HashMap<String, SeatId>,
-}
-
-impl Operator for LiveOperator {
-    fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn ringfence_model::desk::Desk>, String> {
-        let config = self.grants.seat(name)?;
-        let (seat, desk) = self.hub.open_seat(config)?;
-        self.seats.insert(name.to_owned(), seat);
-        Ok(Box::new(desk))
-    }
-
-    fn parameters(&mut self, name: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
-        self.grants.parameters(name, manifest)
-    }
-
-    fn seat_id(&self, name: &str) -> Option<SeatId> {
-        self.seats.get(name).copied()
-    }
-}
-
 async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let venue = open_venue(args, &config).await?;
     let (hub_sender, hub_inbox) = hub::channel();
@@ -192,11 +177,8 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let courier = tokio::spawn(courier::run(courier_inbox, client.clone(), hub_sender.clone(), instruments.clone()));
 
     let sandbox = Sandbox::new(SandboxConfig::default())?;
-    let operator = LiveOperator {
-        grants: Grants::new(config.clone(), instruments.clone(), &before),
-        hub: hub_sender.clone(),
-        seats: std::collections::HashMap::new(),
-    };
+    let grants = Grants::new(config.clone(), instruments.clone(), &before);
+    let operator = LiveOperator::new(grants, config.file.clone(), hub_sender.clone());
     let fleet_config = FleetConfig {
         dir: args.plugins.clone(),
         workers: std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8),
@@ -208,12 +190,23 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         },
     };
     let mut view = View::start(args.json, feed.clone())?;
-    let told = feed.clone();
+    let (plugin_log, log_thread) = match PluginLog::start(&args.state) {
+        Ok((log, thread)) => (Some(log), Some(thread)),
+        Err(error) => {
+            feed.say(format!("plugins' logs can't be kept in {}: {error}", args.state.display()));
+            (None, None)
+        }
+    };
+    let told = Teller { feed: feed.clone(), log: plugin_log, clock: client.clone() };
     let fleet = tokio::task::spawn_blocking(move || {
-        Fleet::start(sandbox, fleet_config, Box::new(operator), Arc::new(move |event| tell(&told, event)))
+        Fleet::start(sandbox, fleet_config, Box::new(operator), Arc::new(move |event| told.tell(event)))
     })
     .await??;
     hub_sender.send(Input::Mailbox(fleet.mailbox()));
+    let server = Server::open(&args.state, desk::handler(fleet.control(), hub_sender.clone()));
+    if let Err(error) = &server {
+        feed.say(format!("no commands are taken while this host runs: {error:#}"));
+    }
     // The first start of a plugin compiles it; that time is not the run's.
     let started = Instant::now();
 
@@ -244,6 +237,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let duration = started.elapsed();
     let counts = client.counts();
 
+    drop(server);
     // From here on nothing new is placed; what is open is cancelled and waited for.
     feed.say("closing: cancelling open orders".to_owned());
     let states: Vec<String> = fleet.reports().iter().map(|seat| seat.state.to_string()).collect();
@@ -256,6 +250,10 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     client.close().await;
     hub.stop();
     courier.abort();
+    if let Some(thread) = log_thread {
+        // Its senders are gone with the fleet, so it ends with its last line.
+        drop(tokio::task::spawn_blocking(move || thread.join()).await);
+    }
     let broken = match venue.server {
         Some(server) => {
             let broken = server.broken_lines();
@@ -327,28 +325,78 @@ async fn stop_signal() {
     }
 }
 
-/// What happened to a plugin, for the operator.
-fn tell(feed: &Feed, event: FleetEvent) {
-    match event {
-        FleetEvent::Loaded { name, generation, language } => {
-            feed.accept(&name);
-            feed.say(format!("{name}: loaded, generation {generation} ({language})"));
+/// Tells the operator what happens to plugins: in the view, and in each plugin's log.
+struct Teller {
+    feed: Feed,
+    log: Option<PluginLog>,
+    clock: Client,
+}
+
+impl Teller {
+    fn keep(&self, name: &str, level: &str, message: &str) {
+        if let Some(log) = &self.log {
+            let line = Line { ts: self.clock.now().0, level: level.to_owned(), message: message.to_owned() };
+            log.write(name, line);
         }
-        FleetEvent::Reloaded { name, generation, pause } => {
-            feed.accept(&name);
-            feed.say(format!(
-                "{name}: reloaded, generation {generation}, {:.1} ms without it",
-                pause.as_secs_f64() * 1e3
-            ));
+    }
+
+    /// A line of the host about a plugin.
+    fn say(&self, name: &str, what: String) {
+        self.keep(name, "host", &what);
+        self.feed.say(format!("{name}: {what}"));
+    }
+
+    fn tell(&self, event: FleetEvent) {
+        match event {
+            FleetEvent::Loaded { name, generation, language } => {
+                self.feed.accept(&name);
+                self.say(&name, format!("loaded, generation {generation} ({language})"));
+            }
+            FleetEvent::Reloaded { name, generation, pause } => {
+                self.feed.accept(&name);
+                let pause = pause.as_secs_f64() * 1e3;
+                self.say(&name, format!("reloaded, generation {generation}, {pause:.1} ms without it"));
+            }
+            FleetEvent::Watching { name } => {
+                self.feed.accept(&name);
+                self.say(&name, "a new generation watches; its orders are compared, not sent".to_owned());
+            }
+            FleetEvent::RolledBack { name, generation, reason } => {
+                self.say(&name, format!("the new generation failed ({reason}); generation {generation} goes on"));
+            }
+            FleetEvent::Moved { name, slow: true } => {
+                self.say(&name, "moved to the worker for the slow: it uses much of a core".to_owned());
+            }
+            FleetEvent::Moved { name, slow: false } => self.say(&name, "back from the worker for the slow".to_owned()),
+            FleetEvent::Delayed { name, wait } => {
+                let wait = wait.as_secs();
+                self.say(&name, format!("its file changes too often; the newest is taken in {wait} s"));
+            }
+            FleetEvent::Configuration { problem: None } => self.feed.say("the configuration was read again".to_owned()),
+            FleetEvent::Configuration { problem: Some(problem) } => {
+                self.feed.say(format!("the configuration on disk: {problem}"));
+            }
+            FleetEvent::Refused { file, reason } => {
+                let name = file.trim_end_matches(".wasm");
+                self.keep(name, "host", &format!("refused: {reason}"));
+                self.feed.refuse(Refused { file, reason: reason.to_string() });
+            }
+            FleetEvent::Removed { name } => self.say(&name, "removed, its open orders are cancelled".to_owned()),
+            FleetEvent::Faulted { name, reason } => self.say(&name, format!("fault: {reason}")),
+            FleetEvent::Quarantined { name, reason } => {
+                let help = format!("replace the file, or `ringfence plugins resume {name}`");
+                self.say(&name, format!("quarantined: {reason}; {help}"));
+            }
+            FleetEvent::Log { name, level, message } => {
+                let word = format!("{level:?}").to_lowercase();
+                self.keep(&name, &word, &message);
+                if level == LogLevel::Debug {
+                    tracing::debug!(plugin = name, "{message}");
+                } else {
+                    self.feed.say(format!("{name}: {level:?}: {message}"));
+                }
+            }
         }
-        FleetEvent::Refused { file, reason } => feed.refuse(Refused { file, reason: reason.to_string() }),
-        FleetEvent::Removed { name } => feed.say(format!("{name}: removed, its open orders are cancelled")),
-        FleetEvent::Faulted { name, reason } => feed.say(format!("{name}: fault: {reason}")),
-        FleetEvent::Quarantined { name, reason } => {
-            feed.say(format!("{name}: quarantined: {reason}; replace the file to start it again"));
-        }
-        FleetEvent::Log { name, level: LogLevel::Debug, message } => tracing::debug!(plugin = name, "{message}"),
-        FleetEvent::Log { name, level, message } => feed.say(format!("{name}: {level:?}: {message}")),
     }
 }
 

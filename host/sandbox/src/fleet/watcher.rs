@@ -112,8 +112,13 @@ pub(super) struct Watcher {
     thread: Option<JoinHandle<()>>,
 }
 
-enum Hint {
+pub(super) enum Hint {
     Look,
+    /// An operator wants a file taken again.
+    Reload {
+        name: String,
+        reply: Sender<Result<String, String>>,
+    },
     End,
 }
 
@@ -141,6 +146,11 @@ impl Watcher {
         })?;
         Ok(Watcher { hints, thread: Some(thread) })
     }
+
+    /// A way to tell the watcher to look.
+    pub(super) fn hints(&self) -> Sender<Hint> {
+        self.hints.clone()
+    }
 }
 
 impl Drop for Watcher {
@@ -163,11 +173,15 @@ fn watch(dir: &Path, keeper: &mut Keeper, seen: &mut Seen, inbox: &Receiver<Hint
                 // One change makes many hints, and a file needs time to be whole.
                 std::thread::sleep(SETTLE);
                 while let Ok(hint) = inbox.try_recv() {
-                    if matches!(hint, Hint::End) {
-                        return;
+                    match hint {
+                        Hint::Look => {}
+                        // Whoever asked may have stopped waiting.
+                        Hint::Reload { name, reply } => drop(reply.send(keeper.reload(&name))),
+                        Hint::End => return,
                     }
                 }
             }
+            Ok(Hint::Reload { name, reply }) => drop(reply.send(keeper.reload(&name))),
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Hint::End) | Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -185,6 +199,7 @@ fn watch(dir: &Path, keeper: &mut Keeper, seen: &mut Seen, inbox: &Receiver<Hint
             }
             Err(_) => {}
         }
+        keeper.look();
     }
 }
 

@@ -5,17 +5,30 @@ use std::time::{Duration, Instant};
 
 use ringfence_model::strategy::Mode;
 use ringfence_model::{Micros, Timestamp};
-use ringfence_sandbox::{Budgets, LogLevel, Plugin, Refusal, Sandbox, SandboxConfig, Seat, SeatConfig, SeatState};
+use ringfence_sandbox::budgets::CallTime;
+use ringfence_sandbox::{
+    Budgets, LogLevel, Plugin, Refusal, Sandbox, SandboxConfig, Seat, SeatConfig, SeatState, Settings,
+};
 
 use super::desk::trade;
 use super::{Guest, Notes, NotingDesk};
 
+/// A hard bound in milliseconds; nothing is soft.
+pub fn call(millis: u64) -> CallTime {
+    let hard = Duration::from_millis(millis);
+    CallTime { soft: hard, hard }
+}
+
 /// Budgets whose end is quickly reached.
 pub fn tight() -> Budgets {
     Budgets {
-        events_base: Duration::from_millis(20),
-        rare: Duration::from_millis(100),
-        save: Duration::from_millis(50),
+        market: call(20),
+        timer: call(20),
+        describe: call(100),
+        init: call(100),
+        shutdown: call(100),
+        save: call(50),
+        each: CallTime { soft: Duration::ZERO, hard: Duration::ZERO },
         ..Budgets::default()
     }
 }
@@ -44,8 +57,21 @@ pub struct House {
 }
 
 pub fn seat(sandbox: &Arc<Sandbox>, name: &str) -> (Seat, Arc<Mutex<Notes>>) {
+    let settings = Settings { budgets: Arc::clone(sandbox.budgets()), ..Settings::default() };
+    seat_with(sandbox, name, settings)
+}
+
+pub fn seat_with(sandbox: &Arc<Sandbox>, name: &str, settings: Settings) -> (Seat, Arc<Mutex<Notes>>) {
     let (desk, notes) = NotingDesk::new();
-    let config = SeatConfig { name: name.to_owned(), mode: Mode::Sim, seed: 1, lookahead: Micros::MAX, queue: 8_192 };
+    let config = SeatConfig {
+        name: name.to_owned(),
+        mode: Mode::Sim,
+        seed: 1,
+        lookahead: Micros::MAX,
+        queue: settings.budgets.queue,
+        clocked: true,
+        settings,
+    };
     (Seat::new(Arc::clone(sandbox), config, Box::new(desk)), notes)
 }
 
