@@ -17,6 +17,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Runs every strategy of a folder; by default on the embedded simulated exchange.
     Run(RunArgs),
+    /// Serves the simulated exchange to any Binance client: REST, streams, WebSocket API.
+    Sim(crate::sim::SimArgs),
     /// What runs in a host of this folder, and commands to it.
     Plugins(PluginsArgs),
     /// What a plugin wrote.
@@ -136,7 +138,7 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
     }
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default();
     let wrong = || "must be a time above 0 such as 500ms, 30s, 5m or 1h".to_owned();

@@ -9,6 +9,7 @@
 //! | [`grants`] | what a plugin gets, from the configuration and its own wishes |
 //! | [`live`] | the wiring over sockets: exchange or Binance, engine thread, plugins |
 //! | [`lockstep`] | the wiring in virtual time |
+//! | [`sim`] | the simulated exchange as a server |
 //! | [`summary`] | the figures at the end, as JSON and as a table |
 //! | [`view`] | what a person sees while it runs |
 
@@ -24,6 +25,7 @@ mod live;
 mod lockstep;
 mod logs;
 mod plugins;
+mod sim;
 mod summary;
 mod view;
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         .init();
     let run = match args.command {
         Command::Run(run) => run,
+        Command::Sim(args) => return sim::run(&args),
         Command::Plugins(args) => return end(plugins::run(&args)),
         Command::Logs(args) => return end(logs::run(&args)),
         Command::Halt(host) => return end(halt::run(&host, &control::Request::Halt)),

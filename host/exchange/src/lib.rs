@@ -14,6 +14,8 @@
 //! | `trading` | what happens to own orders |
 //! | `market` | generated and recorded markets, klines, streams |
 //! | [`http`], [`ws_api`] | requests and frames as values |
+//! | [`faults`] | what goes wrong on demand |
+//! | [`time`] | the clock: real, accelerated, stepped |
 //! | `payload` | what is written about orders and accounts |
 //! | [`recording`] | recordings of market streams |
 //! | [`server`] | REST and sockets on loopback |
@@ -27,6 +29,7 @@ mod answer;
 pub mod config;
 mod error;
 pub mod exchange;
+pub mod faults;
 mod filters;
 pub mod http;
 mod limits;
@@ -39,6 +42,7 @@ pub mod server;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod testing;
+pub mod time;
 mod trading;
 pub mod ws_api;
 

@@ -149,7 +149,7 @@ fn open_binance(config: &Config, kind: VenueKind) -> anyhow::Result<Venue> {
 }
 
 /// The time of this machine. Only the venue's clock decides anything later.
-fn wall_clock() -> Timestamp {
+pub(crate) fn wall_clock() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
@@ -311,7 +311,7 @@ async fn close(mut fleet: Fleet, hub: &HubSender) -> anyhow::Result<Fleet> {
 }
 
 /// Ctrl-C, or the polite end of a service manager.
-async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(term) => term,
         Err(error) => {

@@ -1,0 +1,260 @@
+//! `ringfence sim`: the simulated exchange as a server for any Binance client.
+//!
+//! Turns the command line into an exchange and serves it until it is told to end. What
+//! the exchange does is in its own room.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use ringfence_exchange::recording::{first_time, symbol_of};
+use ringfence_exchange::server::{self, Market, ServerHandle};
+use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, LimitConfig, SymbolConfig};
+use serde_json::json;
+
+use crate::args::parse_duration;
+use crate::live::{stop_signal, wall_clock};
+
+/// What is served when nothing else is asked for.
+const DEFAULT_SYMBOLS: &str = "BTCUSDT,ETHUSDT,BNBUSDT,SOLUSDT,XRPUSDT";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimArgs {
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Allows an address that other machines can reach. The server speaks plain text and its default keys are public.
+    #[arg(long)]
+    listen_publicly: bool,
+    /// Seed of the generated market.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Symbols of the generated market.
+    #[arg(long, default_value = DEFAULT_SYMBOLS, value_delimiter = ',', value_name = "SYMBOL,…")]
+    symbols: Vec<String>,
+    /// An account; may be repeated. Without one there is a default account, whose keys are printed.
+    #[arg(long = "account", value_name = "KEY:SECRET")]
+    accounts: Vec<String>,
+    /// What each account owns at the start.
+    #[arg(long, value_delimiter = ',', value_name = "ASSET=AMOUNT,…")]
+    balances: Vec<String>,
+    /// A limit of the exchange: weight, raw, orders-10s or orders-1d; may be repeated.
+    #[arg(long = "limit", value_delimiter = ',', value_name = "NAME=N,…")]
+    limits: Vec<String>,
+    /// Plays a recording instead of a generated market.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// Speed of a replay; 2 is twice as fast.
+    #[arg(long, value_name = "N", requires = "replay")]
+    speed: Option<f64>,
+    /// Ends after this long: 30s, 5m, 1h.
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    length: Option<Duration>,
+    /// Prints one line of JSON when the exchange is ready; everything else goes to standard error.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Serves until the time is over or the operator stops it.
+pub(crate) fn run(args: &SimArgs) -> ExitCode {
+    let (config, market) = match set_up(args) {
+        Ok(set_up) => set_up,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(args, config, market) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn refuse_public(args: &SimArgs) -> anyhow::Result<()> {
+    if !args.listen.ip().is_loopback() && !args.listen_publicly {
+        bail!(
+            "--listen {}: other machines could reach this address, and the exchange speaks plain text; use 127.0.0.1, or add --listen-publicly if you mean it",
+            args.listen
+        );
+    }
+    Ok(())
+}
+
+fn serve(args: &SimArgs, config: ExchangeConfig, market: Market) -> anyhow::Result<()> {
+    let accounts = config.accounts.clone();
+    let exchange = Exchange::new(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let handle = server::start(exchange, market, args.listen).await?;
+        announce(args, &handle, &accounts)?;
+        tokio::select! {
+            () = stop_signal() => {}
+            () = over(args.length) => {}
+        }
+        for line in handle.broken_lines() {
+            eprintln!("warning: {line}");
+        }
+        handle.stop().await;
+        Ok(())
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
+}
+
+async fn over(length: Option<Duration>) {
+    match length {
+        Some(length) => tokio::time::sleep(length).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn set_up(args: &SimArgs) -> anyhow::Result<(ExchangeConfig, Market)> {
+    refuse_public(args)?;
+    let (symbols, market, start) = match &args.replay {
+        Some(path) => {
+            let market = Market::Replay { path: path.clone(), speed: args.speed.unwrap_or(1.0) };
+            (vec![symbol_of(path)?], market, first_time(path)?)
+        }
+        None => (args.symbols.clone(), Market::Generator, wall_clock()),
+    };
+    let symbols = symbols
+        .iter()
+        .map(|symbol| {
+            SymbolConfig::known(symbol)
+                .with_context(|| format!("--symbols: there are no rules for {symbol}; known are {DEFAULT_SYMBOLS}"))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let config = ExchangeConfig {
+        seed: args.seed,
+        symbols,
+        accounts: accounts(args)?,
+        start,
+        limits: limits(&args.limits)?,
+        ..ExchangeConfig::default()
+    };
+    Ok((config, market))
+}
+
+fn accounts(args: &SimArgs) -> anyhow::Result<Vec<AccountConfig>> {
+    let balances = args
+        .balances
+        .iter()
+        .map(|text| {
+            let (asset, amount) =
+                text.split_once('=').with_context(|| format!("--balances {text}: write ASSET=AMOUNT"))?;
+            let amount = amount.parse().with_context(|| format!("--balances {text}: {amount} is no amount"))?;
+            Ok((asset.to_owned(), amount))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut accounts = args
+        .accounts
+        .iter()
+        .map(|text| {
+            let (key, secret) = text.split_once(':').context("--account: write KEY:SECRET")?;
+            Ok(AccountConfig { api_key: key.to_owned(), secret: secret.to_owned(), ..AccountConfig::default() })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    if accounts.is_empty() {
+        accounts.push(AccountConfig::default());
+    }
+    if !balances.is_empty() {
+        accounts.iter_mut().for_each(|account| account.balances.clone_from(&balances));
+    }
+    Ok(accounts)
+}
+
+fn limits(texts: &[String]) -> anyhow::Result<LimitConfig> {
+    let mut limits = LimitConfig::default();
+    for text in texts {
+        let (name, number) = text.split_once('=').with_context(|| format!("--limit {text}: write NAME=N"))?;
+        let number = number.parse().with_context(|| format!("--limit {text}: {number} is no whole number"))?;
+        match name {
+            "weight" => limits.weight_per_minute = number,
+            "raw" => limits.raw_per_five_minutes = number,
+            "orders-10s" => limits.orders_per_ten_seconds = number,
+            "orders-1d" => limits.orders_per_day = number,
+            _ => bail!("--limit {text}: there is no limit {name}; known are weight, raw, orders-10s, orders-1d"),
+        }
+    }
+    Ok(limits)
+}
+
+/// Says where the exchange is and how to reach it. Printing a secret is the point here:
+/// it opens an account of play money, and who started the program must learn it.
+fn announce(args: &SimArgs, handle: &ServerHandle, accounts: &[AccountConfig]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let first = accounts.first();
+    let (key, secret) = first.map_or(("", ""), |account| (account.api_key.as_str(), account.secret.as_str()));
+    let (rest, stream, ws_api) = (&handle.rest_url, &handle.stream_url, &handle.ws_api_url);
+    if args.json {
+        let line = json!({ "rest": rest, "stream": stream, "ws_api": ws_api, "api_key": key, "secret_key": secret });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "The simulated exchange is ready. Ctrl-C ends it.\n")?;
+        writeln!(out, "  REST            {rest}")?;
+        writeln!(out, "  streams         {stream}")?;
+        writeln!(out, "  WebSocket API   {ws_api}\n")?;
+        for account in accounts {
+            writeln!(out, "  API key         {}", account.api_key)?;
+            writeln!(out, "  secret key      {}", account.secret)?;
+            let owned: Vec<_> = account.balances.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
+            writeln!(out, "  owns            {}\n", owned.join(", "))?;
+        }
+        writeln!(out, "Try:\n  curl '{rest}/api/v3/ticker/price?symbol=BTCUSDT'")?;
+        writeln!(
+            out,
+            "  q=\"timestamp=$(date +%s000)\"; s=$(printf %s \"$q\" | openssl dgst -sha256 -hmac {secret} -r | cut -d' ' -f1)"
+        )?;
+        writeln!(out, "  curl -H 'X-MBX-APIKEY: {key}' \"{rest}/api/v3/account?$q&signature=$s\"")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        sim: SimArgs,
+    }
+
+    fn line(words: &[&str]) -> SimArgs {
+        Line::parse_from(std::iter::once("sim").chain(words.iter().copied())).sim
+    }
+
+    #[test]
+    fn accounts_and_limits_are_read() {
+        let args = line(&["--account", "k:s:t", "--balances", "USDT=5.5,BTC=1", "--limit", "weight=10,orders-10s=3"]);
+        let (config, _) = set_up(&args).unwrap();
+        assert_eq!((config.accounts[0].api_key.as_str(), config.accounts[0].secret.as_str()), ("k", "s:t"));
+        assert_eq!(config.accounts[0].balances.len(), 2);
+        assert_eq!((config.limits.weight_per_minute, config.limits.orders_per_ten_seconds), (10, 3));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (words, named) in [
+            (["--account", "nocolon"], "--account"),
+            (["--balances", "USDT"], "--balances USDT"),
+            (["--balances", "USDT=much"], "much"),
+            (["--limit", "speed=1"], "speed"),
+            (["--symbols", "NOPEUSDT"], "NOPEUSDT"),
+            (["--listen", "0.0.0.0:0"], "--listen-publicly"),
+        ] {
+            let error = set_up(&line(&words)).unwrap_err();
+            assert!(format!("{error:#}").contains(named), "{error:#}");
+        }
+    }
+}
