@@ -149,6 +149,7 @@ impl Run {
             api_key: "lock-step".to_owned(),
             secret: "never leaves this process".to_owned(),
             balances: config.balances.clone(),
+            ..AccountConfig::default()
         };
         let credentials = Credentials::new(account.api_key.clone(), account.secret.clone());
         let exchange = Exchange::new(ExchangeConfig {

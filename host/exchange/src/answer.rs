@@ -1,5 +1,7 @@
 //! A refused request, as the venue words it: HTTP status, code, text.
 
+use ringfence_wire::rest::{self, ErrorBody};
+
 use crate::limits::Exceeded;
 
 /// The venue's refusal.
@@ -10,6 +12,8 @@ pub(crate) struct Refusal {
     pub(crate) msg: String,
     /// Seconds; 429 only.
     pub(crate) retry_after: Option<u64>,
+    /// More about it, as JSON.
+    pub(crate) data: Option<String>,
 }
 
 impl Refusal {
@@ -18,11 +22,26 @@ impl Refusal {
             -2014 | -2015 => 401,
             _ => 400,
         };
-        Refusal { status, code, msg: msg.into(), retry_after: None }
+        Refusal { status, code, msg: msg.into(), retry_after: None, data: None }
+    }
+
+    /// The error's body.
+    pub(crate) fn body(&self) -> String {
+        let body = rest::write(&ErrorBody { code: self.code, msg: self.msg.clone() });
+        match (&self.data, body.strip_suffix('}')) {
+            (Some(data), Some(open)) => format!(r#"{open},"data":{data}}}"#),
+            _ => body,
+        }
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
-        Refusal { status: 404, code: -1020, msg: format!("This operation is not supported: {path}"), retry_after: None }
+        Refusal {
+            status: 404,
+            code: -1020,
+            msg: format!("This operation is not supported: {path}"),
+            retry_after: None,
+            data: None,
+        }
     }
 
     pub(crate) fn missing(parameter: &str) -> Self {
@@ -54,6 +73,7 @@ impl Refusal {
                 exceeded.limit, exceeded.interval
             ),
             retry_after: Some(exceeded.retry_after),
+            data: None,
         }
     }
 
@@ -63,6 +83,7 @@ impl Refusal {
             code: -1015,
             msg: format!("Too many new orders; current limit is {} orders per {}.", exceeded.limit, exceeded.interval),
             retry_after: Some(exceeded.retry_after),
+            data: None,
         }
     }
 }

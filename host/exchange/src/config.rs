@@ -1,8 +1,13 @@
 //! What an exchange is made of: symbols with their rules and their generated market,
 //! accounts with their keys, limits. Plain data; the checks are in [`crate::Exchange::new`].
 
+pub mod commission;
+pub mod filters;
+
 use std::fmt;
 
+use commission::{Commission, Discount};
+use filters::{ExchangeFilters, Filters, LotSize, PriceFilter, PriceRange};
 use ringfence_model::{Decimal, Instrument, InstrumentId, Timestamp};
 
 /// Everything that makes an exchange. The same config and the same requests at the same
@@ -17,8 +22,12 @@ pub struct ExchangeConfig {
     pub accounts: Vec<AccountConfig>,
     /// When virtual time begins.
     pub start: Timestamp,
-    /// Commission of maker and taker, in parts of the received asset.
-    pub commission: Decimal,
+    /// Commission of symbols that have none of their own.
+    pub commission: Commission,
+    /// The asset in which commissions are cheaper.
+    pub discount: Option<Discount>,
+    /// Filters over all symbols.
+    pub filters: ExchangeFilters,
     /// Limits on requests and orders.
     pub limits: LimitConfig,
 }
@@ -30,7 +39,9 @@ impl Default for ExchangeConfig {
             symbols: ["BTCUSDT", "ETHUSDT"].iter().filter_map(|symbol| SymbolConfig::known(symbol)).collect(),
             accounts: vec![AccountConfig::default()],
             start: Timestamp::from_millis(1_700_000_000_000),
-            commission: Decimal::new(1, 3),
+            commission: Commission::flat(Decimal::new(1, 3)),
+            discount: Some(Discount::default()),
+            filters: ExchangeFilters::default(),
             limits: LimitConfig::default(),
         }
     }
@@ -73,6 +84,10 @@ pub struct AccountConfig {
     pub secret: String,
     /// Free amounts by asset.
     pub balances: Vec<(String, Decimal)>,
+    /// Accounts of one trade group count as one for self-trade prevention.
+    pub trade_group: Option<u32>,
+    /// Pays commissions in the discount asset while it has enough of it.
+    pub pays_with_discount: bool,
 }
 
 impl Default for AccountConfig {
@@ -85,6 +100,8 @@ impl Default for AccountConfig {
                 ("BTC".to_owned(), Decimal::new(10, 0)),
                 ("ETH".to_owned(), Decimal::new(100, 0)),
             ],
+            trade_group: None,
+            pays_with_discount: true,
         }
     }
 }
@@ -95,7 +112,7 @@ impl fmt::Debug for AccountConfig {
             .field("api_key", &self.api_key)
             .field("secret", &"<redacted>")
             .field("balances", &self.balances)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,26 +125,14 @@ pub struct SymbolConfig {
     pub base: String,
     /// Quote asset.
     pub quote: String,
-    /// PRICE_FILTER.
-    pub tick_size: Decimal,
-    /// PRICE_FILTER.
-    pub min_price: Decimal,
-    /// PRICE_FILTER.
-    pub max_price: Decimal,
-    /// LOT_SIZE.
-    pub step_size: Decimal,
-    /// LOT_SIZE.
-    pub min_quantity: Decimal,
-    /// LOT_SIZE.
-    pub max_quantity: Decimal,
-    /// MARKET_LOT_SIZE.
-    pub market_max_quantity: Decimal,
-    /// NOTIONAL.
-    pub min_notional: Decimal,
-    /// NOTIONAL.
-    pub max_notional: Decimal,
-    /// MAX_NUM_ORDERS.
-    pub max_open_orders: u32,
+    /// Its filters.
+    pub filters: Filters,
+    /// Its commission; `None` takes the exchange's.
+    pub commission: Option<Commission>,
+    /// The PRICE_RANGE execution rule; enforced while there is a reference price.
+    pub price_range: Option<PriceRange>,
+    /// A reference price that is set from outside; filters and the price range use it.
+    pub reference_price: Option<Decimal>,
     /// Generated market: price at the start.
     pub start_price: Decimal,
     /// Generated market: usual move within ten seconds, in hundredths of a basis point.
@@ -154,16 +159,18 @@ impl SymbolConfig {
             symbol: symbol.to_owned(),
             base: base.to_owned(),
             quote: "USDT".to_owned(),
-            tick_size: Decimal::new(1, tick),
-            min_price: Decimal::new(1, tick),
-            max_price: Decimal::new(1_000_000, 0),
-            step_size: Decimal::new(1, step),
-            min_quantity: Decimal::new(1, step),
-            max_quantity: Decimal::new(max, 0),
-            market_max_quantity: Decimal::new(market_max, 0),
-            min_notional: Decimal::new(5, 0),
-            max_notional: Decimal::new(9_000_000, 0),
-            max_open_orders: 200,
+            filters: Filters::usual(
+                PriceFilter {
+                    min: Decimal::new(1, tick),
+                    max: Decimal::new(1_000_000, 0),
+                    tick: Decimal::new(1, tick),
+                },
+                LotSize { min: Decimal::new(1, step), max: Decimal::new(max, 0), step: Decimal::new(1, step) },
+                Decimal::new(market_max, 0),
+            ),
+            commission: None,
+            price_range: None,
+            reference_price: None,
             start_price: Decimal::new(start, 2),
             volatility: 1_200,
             level_ticks,
@@ -174,24 +181,31 @@ impl SymbolConfig {
     /// The symbol as an instrument at a place in a table.
     pub fn instrument(&self, id: InstrumentId) -> Instrument {
         let scale = |step: Decimal| u8::try_from(step.normalize().scale()).unwrap_or(8);
+        let filters = &self.filters;
+        let (price, lot) = (filters.price, filters.lot_size);
+        let (min_notional, min_notional_on_market) = match (filters.notional, filters.min_notional) {
+            (Some(notional), _) => (notional.min, notional.min_on_market),
+            (None, Some(notional)) => (notional.min, notional.on_market),
+            (None, None) => (Decimal::ZERO, false),
+        };
         Instrument {
             id,
             symbol: self.symbol.clone(),
             base: self.base.clone(),
             quote: self.quote.clone(),
-            price_scale: scale(self.tick_size),
-            quantity_scale: scale(self.step_size),
-            tick_size: self.tick_size,
-            min_price: self.min_price,
-            max_price: self.max_price,
-            step_size: self.step_size,
-            min_quantity: self.min_quantity,
-            max_quantity: self.max_quantity,
-            market_max_quantity: self.market_max_quantity,
-            min_notional: self.min_notional,
-            max_notional: self.max_notional,
-            min_notional_on_market: true,
-            max_open_orders: self.max_open_orders,
+            price_scale: scale(price.tick),
+            quantity_scale: scale(lot.step),
+            tick_size: price.tick,
+            min_price: price.min,
+            max_price: price.max,
+            step_size: lot.step,
+            min_quantity: lot.min,
+            max_quantity: lot.max,
+            market_max_quantity: filters.market_lot_size.map_or(lot.max, |market| market.max),
+            min_notional,
+            max_notional: filters.notional.map_or(Decimal::ZERO, |notional| notional.max),
+            min_notional_on_market,
+            max_open_orders: filters.max_num_orders.unwrap_or(0),
             trading: true,
         }
     }

@@ -84,13 +84,14 @@ impl Exchange {
                 return Err(ExchangeError::Symbols { symbol: symbol.symbol.clone() });
             }
             let rules = |what| ExchangeError::SymbolRules { symbol: symbol.symbol.clone(), what };
-            if symbol.tick_size <= Decimal::ZERO || symbol.step_size <= Decimal::ZERO {
+            let (tick, step) = (symbol.filters.price.tick, symbol.filters.lot_size.step);
+            if tick <= Decimal::ZERO || step <= Decimal::ZERO {
                 return Err(rules("tick and step must be above zero"));
             }
-            if symbol.tick_size.normalize().scale() > 8 || symbol.step_size.normalize().scale() > 8 {
+            if tick.normalize().scale() > 8 || step.normalize().scale() > 8 {
                 return Err(rules("tick and step have at most eight places"));
             }
-            if symbol.max_price.checked_mul(symbol.max_quantity).is_none() {
+            if symbol.filters.price.max.checked_mul(symbol.filters.lot_size.max).is_none() {
                 return Err(rules("the largest order is too large to count"));
             }
             generators.push(

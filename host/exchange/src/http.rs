@@ -5,23 +5,28 @@
 //! |--|--|
 //! | `params` | query and body, percent-decoding, checked reading of values |
 //! | `auth` | key, signature, timestamp |
-//! | `call` | which calls there are, their weights and their rights |
-//! | `public` | market data calls |
-//! | `private` | orders and account |
+//! | `call` | what a call is: paths, weight, rights; the list of the families |
+//! | `general`, `market_data` | calls without a key |
+//! | `account` | the account itself |
+//! | `trade`, `lists` | orders and order lists |
+//! | `queries` | what became of orders |
 
+mod account;
 pub(crate) mod auth;
 pub(crate) mod call;
+mod general;
+mod lists;
+mod market_data;
 pub(crate) mod params;
-mod private;
-mod public;
+mod queries;
+mod trade;
 
 use ringfence_model::Timestamp;
-use ringfence_wire::rest::{self, ErrorBody};
 
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
 use auth::Credentials;
-use call::Call;
+use call::{Ask, Call, Run, TimeUnit};
 use params::Params;
 
 /// A request.
@@ -60,7 +65,7 @@ impl Exchange {
             Ok(params) => params,
             Err(refusal) => return self.finish(now, 1, None, Err(refusal)),
         };
-        let weight = call.weight(&params);
+        let weight = (call.weight)(&params);
         if let Err(exceeded) = self.limits.request(now, weight) {
             return self.finish(now, 0, None, Err(Refusal::too_much_weight(exceeded)));
         }
@@ -69,17 +74,17 @@ impl Exchange {
             payload: &auth::http_payload(request.query, request.body),
             signature: params.get("signature"),
         };
+        let ask = Ask { now, params: &params, unit: TimeUnit::default() };
         let mut account = None;
-        let result = if call.signed() {
-            self.authenticate(now, &credentials, &params).and_then(|found| {
+        let result = match call.run {
+            Run::Public(run) => run(self, &ask),
+            Run::Signed(_, run) => self.authenticate(now, &credentials, &params).and_then(|found| {
                 account = Some(found);
-                self.call(now, call, &params, Some(found))
-            })
-        } else {
-            self.call(now, call, &params, None)
+                run(self, found, &ask)
+            }),
         };
-        let cost = if result.is_ok() && call.refunded() { 0 } else { weight };
-        let orders = account.filter(|_| call == Call::Place && result.is_ok());
+        let cost = if result.is_ok() && call.refunded { 0 } else { weight };
+        let orders = account.filter(|_| call.counts_orders && result.is_ok());
         self.finish(now, cost, orders, result)
     }
 
@@ -103,41 +108,8 @@ impl Exchange {
                 if let Some(seconds) = refusal.retry_after {
                     headers.push(("Retry-After", seconds.to_string()));
                 }
-                let body = rest::write(&ErrorBody { code: refusal.code, msg: refusal.msg });
-                HttpResponse { status: refusal.status, headers, body }
+                HttpResponse { status: refusal.status, headers, body: refusal.body() }
             }
-        }
-    }
-
-    /// Carries out a call whose rights and limits were checked.
-    pub(crate) fn call(
-        &mut self,
-        now: Timestamp,
-        call: Call,
-        params: &Params,
-        account: Option<usize>,
-    ) -> Result<String, Refusal> {
-        match (call, account) {
-            (Call::Ping, _) => Ok("{}".to_owned()),
-            (Call::Time, _) => Ok(rest::write(&rest::ServerTime { server_time: now.as_millis() })),
-            (Call::ExchangeInfo, _) => self.exchange_info(now, params),
-            (Call::Depth, _) => self.depth(params),
-            (Call::Klines, _) => self.klines(now, params),
-            (Call::TickerPrice, _) => self.ticker_price(params),
-            (Call::TickerBook, _) => self.ticker_book(params),
-            (Call::Unsupported(msg), _) => Err(Refusal::rejected(msg)),
-            (Call::Account, Some(account)) => self.account(account, params),
-            (Call::Place, Some(account)) => self.place_order(now, account, params),
-            (Call::Test, Some(account)) => self.test_order(account, params),
-            (Call::Cancel, Some(account)) => self.cancel_order(now, account, params),
-            (Call::CancelAll, Some(account)) => self.cancel_all(now, account, params),
-            (Call::Amend, Some(account)) => self.amend_order(now, account, params),
-            (Call::Query, Some(account)) => self.query_order(account, params),
-            (Call::OpenOrders, Some(account)) => self.open_orders(account, params),
-            (Call::AllOrders, Some(account)) => self.all_orders(account, params),
-            (Call::MyTrades, Some(account)) => self.my_trades(account, params),
-            (Call::OrderCount, Some(account)) => Ok(self.order_count(now, account)),
-            (_, None) => Err(Refusal::new(-2014, "API-key format invalid.")),
         }
     }
 }

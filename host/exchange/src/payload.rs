@@ -419,25 +419,29 @@ fn symbol_info(rules: &SymbolConfig) -> SymbolMore {
                 .map(|kind| kind.word().to_owned())
                 .collect(),
             filters: vec![
-                Filter::Price { min_price: rules.min_price, max_price: rules.max_price, tick_size: rules.tick_size },
+                Filter::Price {
+                    min_price: rules.filters.price.min,
+                    max_price: rules.filters.price.max,
+                    tick_size: rules.filters.price.tick,
+                },
                 Filter::LotSize {
-                    min_qty: rules.min_quantity,
-                    max_qty: rules.max_quantity,
-                    step_size: rules.step_size,
+                    min_qty: rules.filters.lot_size.min,
+                    max_qty: rules.filters.lot_size.max,
+                    step_size: rules.filters.lot_size.step,
                 },
                 Filter::MarketLotSize {
                     min_qty: Decimal::ZERO,
-                    max_qty: rules.market_max_quantity,
+                    max_qty: rules.filters.market_lot_size.map_or(Decimal::ZERO, |market| market.max),
                     step_size: Decimal::ZERO,
                 },
                 Filter::Notional {
-                    min_notional: rules.min_notional,
+                    min_notional: rules.filters.notional.map_or(Decimal::ZERO, |notional| notional.min),
                     apply_min_to_market: true,
-                    max_notional: rules.max_notional,
+                    max_notional: rules.filters.notional.map_or(Decimal::ZERO, |notional| notional.max),
                     apply_max_to_market: false,
                     avg_price_mins: 0,
                 },
-                Filter::MaxNumOrders { max_num_orders: rules.max_open_orders },
+                Filter::MaxNumOrders { max_num_orders: rules.filters.max_num_orders.unwrap_or(0) },
             ],
             permission_sets: vec![vec!["SPOT".to_owned()]],
             amend_allowed: true,

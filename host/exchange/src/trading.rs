@@ -90,13 +90,13 @@ impl Exchange {
                     // The upper bound does not hold for market orders.
                     filters::notional(
                         &rules,
-                        if market { notional.map(|n| n.min(rules.max_notional)) } else { notional },
+                        if market { notional.map(|n| n.min(filters::max_notional(&rules))) } else { notional },
                     )?;
                 }
             }
             Size::Quote(notional) => {
                 filters::precision("quoteOrderQty", notional)?;
-                filters::notional(&rules, Some(notional.min(rules.max_notional)))?;
+                filters::notional(&rules, Some(notional.min(filters::max_notional(&rules))))?;
             }
         }
         let open = self
@@ -117,7 +117,7 @@ impl Exchange {
             limit: (placement.order_type != OrderType::Market).then_some(placement.price),
             amount: match placement.amount {
                 Size::Base(quantity) => Amount::Base(quantity),
-                Size::Quote(notional) => Amount::Quote { notional, step: rules.step_size },
+                Size::Quote(notional) => Amount::Quote { notional, step: rules.filters.lot_size.step },
             },
             self_trade: placement.self_trade,
         };
@@ -145,7 +145,7 @@ impl Exchange {
             Size::Base(quantity) => quantity,
             Size::Quote(_) => plan.filled,
         };
-        if market && matches!(placement.amount, Size::Quote(_)) && quantity < rules.min_quantity {
+        if market && matches!(placement.amount, Size::Quote(_)) && quantity < rules.filters.lot_size.min {
             return Err(Refusal::rejected("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."));
         }
         let insufficient = || Refusal::rejected("Account has insufficient balance for requested action.");
@@ -300,7 +300,7 @@ impl Exchange {
                 quantity,
                 notional,
                 release,
-                rate: self.config.commission,
+                rate: self.config.commission.standard.taker,
             },
         );
         if order.executed.is_zero() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
 use crate::http::auth::Credentials;
-use crate::http::call::Call;
+use crate::http::call::{Ask, Call, Run, TimeUnit};
 use crate::http::params::Params;
 use crate::payload;
 
@@ -44,22 +44,23 @@ impl Exchange {
         let params = Params::of_json(&request.params);
         let method = request.method.strip_prefix("v3/").unwrap_or(&request.method).to_owned();
         let call = Call::of_ws(&method);
-        let weight = call.map_or(SESSION_WEIGHT, |call| call.weight(&params));
+        let weight = call.map_or(SESSION_WEIGHT, |call| (call.weight)(&params));
         if let Err(exceeded) = self.limits.request(now, weight) {
             return self.frame(now, request.id, None, Err(Refusal::too_much_weight(exceeded)));
         }
         let mut account = None;
-        let result = match call {
-            Some(call) if call.signed() => self.ws_account(now, &params).and_then(|found| {
+        let ask = Ask { now, params: &params, unit: TimeUnit::default() };
+        let result = match call.map(|call| call.run) {
+            Some(Run::Signed(_, run)) => self.ws_account(now, &params).and_then(|found| {
                 account = Some(found);
-                self.call(now, call, &params, Some(found))
+                run(self, found, &ask)
             }),
-            Some(call) => self.call(now, call, &params, None),
+            Some(Run::Public(run)) => run(self, &ask),
             None => self.session_call(now, session, &method, &params),
         };
-        let refunded = result.is_ok() && call.is_some_and(Call::refunded);
+        let refunded = result.is_ok() && call.is_some_and(|call| call.refunded);
         self.limits.add_weight(now, if refunded { 0 } else { weight });
-        let orders_of = account.filter(|_| call == Some(Call::Place));
+        let orders_of = account.filter(|_| call.is_some_and(|call| call.counts_orders));
         let hidden = request.params.get("returnRateLimits") == Some(&Value::Bool(false));
         let result = result.and_then(|body| {
             serde_json::from_str(&body)

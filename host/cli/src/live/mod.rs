@@ -97,6 +97,7 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
         api_key: "ringfence-sim".to_owned(),
         secret: format!("sim-{:x}", wall_clock().0),
         balances: config.sim.balances.clone(),
+        ..AccountConfig::default()
     };
     let credentials = Credentials::new(account.api_key.clone(), account.secret.clone());
     let exchange = Exchange::new(ExchangeConfig {

@@ -70,8 +70,9 @@ pub(crate) struct Generator {
 impl Generator {
     /// The market of a symbol. `None` if its rules leave no room for a price.
     pub(crate) fn new(config: &SymbolConfig, seed: u64, place: u64) -> Option<Self> {
-        let ticks = whole(config.start_price.checked_div(config.tick_size)?)?;
-        let level_lots = u64::try_from(whole(config.level_quantity.checked_div(config.step_size)?)?).ok()?.max(1);
+        let ticks = whole(config.start_price.checked_div(config.filters.price.tick)?)?;
+        let level_lots =
+            u64::try_from(whole(config.level_quantity.checked_div(config.filters.lot_size.step)?)?).ok()?.max(1);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(place);
         let volatility = i128::from(config.volatility);
@@ -80,8 +81,8 @@ impl Generator {
         let price = ticks.checked_mul(MICRO)?;
         (ticks > LEVELS as i128 * i128::from(config.level_ticks) * 2).then_some(Generator {
             rng,
-            tick: config.tick_size,
-            step: config.step_size,
+            tick: config.filters.price.tick,
+            step: config.filters.lot_size.step,
             price,
             anchor: price,
             variance: usual_variance,

@@ -78,10 +78,10 @@ fn act(desk: &mut Desk, doing: &Doing) -> Vec<String> {
             let side = if buys { Side::Buy } else { Side::Sell };
             let best = desk.exchange.markets[symbol].book.best(side.opposite());
             let price = best.map_or(rules.start_price, |best| best.price)
-                + rules.tick_size
+                + rules.filters.price.tick
                     * decimal(&format!("{}", ticks.abs()))
                     * if ticks < 0 { -decimal("1") } else { decimal("1") };
-            let quantity = rules.step_size * decimal(&lots.to_string());
+            let quantity = rules.filters.lot_size.step * decimal(&lots.to_string());
             let kind = [
                 format!("LIMIT&timeInForce=GTC&price={price}&quantity={quantity}"),
                 format!("LIMIT&timeInForce=GTC&price={price}&quantity={quantity}"),
@@ -105,7 +105,7 @@ fn act(desk: &mut Desk, doing: &Doing) -> Vec<String> {
         }
         Doing::Amend { place, percent, keeps_name } => {
             if let Some((key, symbol, order)) = open(desk, place) {
-                let step = desk.exchange.config.symbols[order.symbol].step_size;
+                let step = desk.exchange.config.symbols[order.symbol].filters.lot_size.step;
                 let lots = (order.quantity * decimal(&percent.to_string()) / decimal("100") / step).trunc();
                 let name = if keeps_name { order.client_order_id.as_str() } else { "" };
                 let query =

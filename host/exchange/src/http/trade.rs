@@ -1,15 +1,50 @@
-//! Orders and account.
+//! Orders: placing, testing, cancelling, amending.
 
-use ringfence_model::{Decimal, TimeInForce, Timestamp};
+use ringfence_model::{Decimal, TimeInForce};
 use ringfence_wire::enums;
 use ringfence_wire::rest;
 
+use super::call::{Ask, Call, Right, Run};
 use super::params::Params;
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
-use crate::order::{Order, OrderType, OwnTrade, SelfTrade, Status};
+use crate::order::{OrderType, OwnTrade, SelfTrade, Status};
 use crate::payload::{self, ResponseType};
 use crate::trading::{Placement, Size};
+
+const NO_REPLACE: &str = "Order cancel-replace is not supported for this symbol.";
+
+pub(super) const CALLS: &[Call] = &[
+    Call::new(&[("POST", "order")], &["order.place"], |_| 1, Run::Signed(Right::Trade, Exchange::place_order))
+        .refunded()
+        .counts_orders(),
+    Call::new(&[("POST", "order/test")], &["order.test"], test_weight, Run::Signed(Right::Trade, Exchange::test_order)),
+    Call::new(&[("DELETE", "order")], &["order.cancel"], |_| 1, Run::Signed(Right::Trade, Exchange::cancel_order))
+        .refunded(),
+    Call::new(
+        &[("DELETE", "openOrders")],
+        &["openOrders.cancelAll"],
+        |_| 1,
+        Run::Signed(Right::Trade, Exchange::cancel_all),
+    )
+    .refunded(),
+    Call::new(
+        &[("POST", "order/cancelReplace")],
+        &["order.cancelReplace"],
+        |_| 1,
+        Run::Signed(Right::Trade, |_, _, _| Err(Refusal::rejected(NO_REPLACE))),
+    ),
+    Call::new(
+        &[("PUT", "order/amend/keepPriority")],
+        &["order.amend.keepPriority"],
+        |_| 4,
+        Run::Signed(Right::Trade, Exchange::amend_order),
+    ),
+];
+
+fn test_weight(params: &Params) -> u64 {
+    if params.get("computeCommissionRates") == Some("true") { 20 } else { 1 }
+}
 
 const STOPS: [(&str, &str); 4] = [
     ("STOP_LOSS", "Stop loss orders are not supported for this symbol."),
@@ -89,11 +124,8 @@ impl Exchange {
         Ok((placement, response))
     }
 
-    fn symbol_name(&self, symbol: usize) -> &str {
-        self.config.symbols.get(symbol).map(|config| config.symbol.as_str()).unwrap_or_default()
-    }
-
-    pub(super) fn place_order(&mut self, now: Timestamp, account: usize, params: &Params) -> Result<String, Refusal> {
+    fn place_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let (now, params) = (ask.now, ask.params);
         let (placement, response) = self.read_order(account, params)?;
         self.limits.may_order(now, account).map_err(Refusal::too_many_orders)?;
         let id = self.place(now, placement)?;
@@ -108,36 +140,15 @@ impl Exchange {
         Ok(payload::placed(order, self.symbol_name(order.symbol), &trades, response))
     }
 
-    pub(super) fn test_order(&mut self, account: usize, params: &Params) -> Result<String, Refusal> {
+    fn test_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let params = ask.params;
         let (placement, _) = self.read_order(account, params)?;
         self.check_filters(&placement)?;
         Ok("{}".to_owned())
     }
 
-    /// The order that `orderId` or `origClientOrderId` name, open or done.
-    fn find_order(&self, account: usize, params: &Params) -> Result<Option<&Order>, Refusal> {
-        let symbol = self.symbol(params)?;
-        let by_client = params.get("origClientOrderId");
-        let found = match (params.integer("orderId")?, by_client) {
-            (None, None) => {
-                return Err(Refusal::new(
-                    -1102,
-                    "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!",
-                ));
-            }
-            (Some(id), _) => self.orders.get(&id),
-            (None, Some(name)) => self.by_client.get(&(account, name.to_owned())).and_then(|id| self.orders.get(id)),
-        };
-        let found = found.filter(|order| order.account == account && order.symbol == symbol);
-        match (found, by_client) {
-            (Some(order), Some(name)) if order.client_order_id != name => {
-                Err(Refusal::new(-2039, "Client order ID is not correct for this order ID."))
-            }
-            _ => Ok(found),
-        }
-    }
-
-    pub(super) fn cancel_order(&mut self, now: Timestamp, account: usize, params: &Params) -> Result<String, Refusal> {
+    fn cancel_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let (now, params) = (ask.now, ask.params);
         let unknown = || Refusal::new(-2011, "Unknown order sent.");
         let cancel_id = params.client_id("newClientOrderId")?.map(str::to_owned);
         let order = self.find_order(account, params)?.filter(|order| order.status.is_open()).ok_or_else(unknown)?;
@@ -156,16 +167,8 @@ impl Exchange {
         Ok(rest::write(&payload::canceled(order, self.symbol_name(order.symbol), &cancel_id)))
     }
 
-    fn open_of(&self, account: usize, symbol: Option<usize>) -> Vec<u64> {
-        self.open
-            .iter()
-            .filter_map(|id| self.orders.get(id))
-            .filter(|order| order.account == account && symbol.is_none_or(|symbol| order.symbol == symbol))
-            .map(|order| order.id)
-            .collect()
-    }
-
-    pub(super) fn cancel_all(&mut self, now: Timestamp, account: usize, params: &Params) -> Result<String, Refusal> {
+    fn cancel_all(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let (now, params) = (ask.now, ask.params);
         let symbol = self.symbol(params)?;
         let open = self.open_of(account, Some(symbol));
         if open.is_empty() {
@@ -184,7 +187,8 @@ impl Exchange {
         Ok(rest::write(&rows))
     }
 
-    pub(super) fn amend_order(&mut self, now: Timestamp, account: usize, params: &Params) -> Result<String, Refusal> {
+    fn amend_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let (now, params) = (ask.now, ask.params);
         let unknown = || Refusal::new(-2013, "Order does not exist.");
         let quantity = params.need_decimal("newQty")?;
         let new_id = params.client_id("newClientOrderId")?.map(str::to_owned);
@@ -196,93 +200,5 @@ impl Exchange {
         let (old_id, execution) = self.amend(id, quantity, new_id.as_deref(), now)?;
         let order = self.orders.get(&id).ok_or_else(unknown)?;
         Ok(payload::amended(order, self.symbol_name(order.symbol), &old_id, execution))
-    }
-
-    pub(super) fn query_order(&self, account: usize, params: &Params) -> Result<String, Refusal> {
-        let order = self.find_order(account, params)?.ok_or_else(|| Refusal::new(-2013, "Order does not exist."))?;
-        Ok(rest::write(&payload::order_info(order, self.symbol_name(order.symbol))))
-    }
-
-    pub(super) fn open_orders(&self, account: usize, params: &Params) -> Result<String, Refusal> {
-        let symbol = match params.get("symbol") {
-            Some(_) => Some(self.symbol(params)?),
-            None => None,
-        };
-        let rows: Vec<_> = self
-            .open_of(account, symbol)
-            .iter()
-            .filter_map(|id| self.orders.get(id))
-            .map(|order| payload::order_info(order, self.symbol_name(order.symbol)))
-            .collect();
-        Ok(rest::write(&rows))
-    }
-
-    pub(super) fn all_orders(&self, account: usize, params: &Params) -> Result<String, Refusal> {
-        let symbol = self.symbol(params)?;
-        let (from, limit) = (params.integer("orderId")?, params.limit(500, 1_000)?);
-        let (start, end) = (params.time("startTime")?, params.time("endTime")?);
-        let mut found: Vec<_> = self
-            .orders
-            .values()
-            .filter(|order| order.account == account && order.symbol == symbol)
-            .filter(|order| from.is_none_or(|from| order.id >= from))
-            .filter(|order| start.is_none_or(|start| order.created >= start))
-            .filter(|order| end.is_none_or(|end| order.created <= end))
-            .collect();
-        found.sort_by_key(|order| order.id);
-        let found = page(found, from.is_some() || start.is_some(), limit);
-        let rows: Vec<_> =
-            found.into_iter().map(|order| payload::order_info(order, self.symbol_name(symbol))).collect();
-        Ok(rest::write(&rows))
-    }
-
-    pub(super) fn my_trades(&self, account: usize, params: &Params) -> Result<String, Refusal> {
-        let symbol = self.symbol(params)?;
-        let (order, from) = (params.integer("orderId")?, params.integer("fromId")?);
-        let (start, end) = (params.time("startTime")?, params.time("endTime")?);
-        if (order.is_some() || from.is_some()) && (start.is_some() || end.is_some()) {
-            return Err(Refusal::new(-1128, "Combination of optional parameters invalid."));
-        }
-        let limit = params.limit(500, 1_000)?;
-        let found: Vec<_> = self
-            .trades
-            .iter()
-            .filter(|trade| trade.account == account && trade.symbol == symbol)
-            .filter(|trade| order.is_none_or(|order| trade.order == order))
-            .filter(|trade| from.is_none_or(|from| trade.id >= from))
-            .filter(|trade| start.is_none_or(|start| trade.time >= start))
-            .filter(|trade| end.is_none_or(|end| trade.time <= end))
-            .collect();
-        let found = page(found, from.is_some() || start.is_some(), limit);
-        let rows: Vec<_> = found.into_iter().map(|trade| payload::my_trade(trade, self.symbol_name(symbol))).collect();
-        Ok(rest::write(&rows))
-    }
-
-    pub(super) fn account(&self, account: usize, params: &Params) -> Result<String, Refusal> {
-        let omit = params.flag("omitZeroBalances")?;
-        let found = self
-            .accounts
-            .get(account)
-            .ok_or_else(|| Refusal::new(-2015, "Invalid API-key, IP, or permissions for action."))?;
-        Ok(payload::account(found, self.config.commission, omit))
-    }
-
-    pub(super) fn order_count(&mut self, now: Timestamp, account: usize) -> String {
-        let counts = self.limits.order_counts(now, account);
-        let rows: Vec<_> = payload::rate_limits(self.limits.config(), None, Some(counts))
-            .into_iter()
-            .filter(|row| row.rate_limit_type == "ORDERS")
-            .collect();
-        rest::write(&rows)
-    }
-}
-
-/// With a lower bound the oldest rows, else the newest; oldest first.
-fn page<T>(mut rows: Vec<T>, from_start: bool, limit: usize) -> Vec<T> {
-    if from_start {
-        rows.truncate(limit);
-        rows
-    } else {
-        rows.split_off(rows.len().saturating_sub(limit))
     }
 }

@@ -1,15 +1,36 @@
 //! Market data calls.
 
-use ringfence_model::{Decimal, InstrumentId, Side, Timestamp};
+use ringfence_model::{Decimal, InstrumentId, Side};
 use ringfence_wire::enums;
 use ringfence_wire::number::{self, Amount};
 use ringfence_wire::rest::{self, DepthSnapshot, KlineRow};
 use serde::Serialize;
 
+use super::call::{Ask, Call, Run};
+use super::general::invalid;
 use super::params::Params;
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
-use crate::payload;
+
+pub(super) const CALLS: &[Call] = &[
+    Call::new(&[("GET", "depth")], &["depth"], depth_weight, Run::Public(Exchange::depth)),
+    Call::new(&[("GET", "klines"), ("GET", "uiKlines")], &["klines", "uiKlines"], |_| 2, Run::Public(Exchange::klines)),
+    Call::new(&[("GET", "ticker/price")], &["ticker.price"], ticker_weight, Run::Public(Exchange::ticker_price)),
+    Call::new(&[("GET", "ticker/bookTicker")], &["ticker.book"], ticker_weight, Run::Public(Exchange::ticker_book)),
+];
+
+fn depth_weight(params: &Params) -> u64 {
+    match params.limit(100, 5_000).unwrap_or(100) {
+        0..=100 => 5,
+        101..=500 => 25,
+        501..=1_000 => 50,
+        _ => 250,
+    }
+}
+
+fn ticker_weight(params: &Params) -> u64 {
+    if params.get("symbol").is_some() { 2 } else { 4 }
+}
 
 #[derive(Serialize)]
 struct Price<'a> {
@@ -32,40 +53,9 @@ struct BookTicker<'a> {
     ask_qty: Decimal,
 }
 
-fn invalid() -> Refusal {
-    Refusal::new(-1121, "Invalid symbol.")
-}
-
 impl Exchange {
-    /// The one symbol that a call needs.
-    pub(super) fn symbol(&self, params: &Params) -> Result<usize, Refusal> {
-        self.symbol_index(params.need("symbol")?).ok_or_else(invalid)
-    }
-
-    /// `symbol`, `symbols`, or all; and whether it was one symbol.
-    fn symbols(&self, params: &Params) -> Result<(Vec<usize>, bool), Refusal> {
-        if params.get("symbol").is_some() {
-            if params.get("symbols").is_some() {
-                return Err(Refusal::new(-1128, "Combination of optional parameters invalid."));
-            }
-            return Ok((vec![self.symbol(params)?], true));
-        }
-        let found = match params.list("symbols")? {
-            Some(names) => {
-                names.iter().map(|name| self.symbol_index(name).ok_or_else(invalid)).collect::<Result<Vec<_>, _>>()?
-            }
-            None => (0..self.config.symbols.len()).collect(),
-        };
-        Ok((found, false))
-    }
-
-    pub(super) fn exchange_info(&self, now: Timestamp, params: &Params) -> Result<String, Refusal> {
-        let (wanted, _) = self.symbols(params)?;
-        let symbols = wanted.iter().filter_map(|symbol| self.config.symbols.get(*symbol));
-        Ok(payload::exchange_info(symbols, self.limits.config(), now))
-    }
-
-    pub(super) fn depth(&self, params: &Params) -> Result<String, Refusal> {
+    fn depth(&mut self, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let params = ask.params;
         let symbol = self.symbol(params)?;
         let limit = params.limit(100, 5_000)?;
         let market = self.markets.get(symbol).ok_or_else(invalid)?;
@@ -79,7 +69,8 @@ impl Exchange {
         }))
     }
 
-    pub(super) fn klines(&self, now: Timestamp, params: &Params) -> Result<String, Refusal> {
+    fn klines(&mut self, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let (now, params) = (ask.now, ask.params);
         let symbol = self.symbol(params)?;
         let interval =
             enums::interval(params.need("interval")?).ok_or_else(|| Refusal::new(-1120, "Invalid interval."))?;
@@ -94,7 +85,8 @@ impl Exchange {
         Ok(rest::write(&rows))
     }
 
-    pub(super) fn ticker_price(&self, params: &Params) -> Result<String, Refusal> {
+    fn ticker_price(&mut self, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let params = ask.params;
         let (wanted, one) = self.symbols(params)?;
         let rows: Vec<_> = wanted
             .iter()
@@ -110,7 +102,8 @@ impl Exchange {
         }
     }
 
-    pub(super) fn ticker_book(&self, params: &Params) -> Result<String, Refusal> {
+    fn ticker_book(&mut self, ask: &Ask<'_>) -> Result<String, Refusal> {
+        let params = ask.params;
         let (wanted, one) = self.symbols(params)?;
         let rows: Vec<_> = wanted
             .iter()
