@@ -78,7 +78,7 @@ fn seat(sandbox: &Arc<Sandbox>, plugin: &Arc<Plugin>, desk: SeatDesk) -> Seat {
 
 /// Bytes of one trade message: only read, and until `ema-cross` has handled it, in batches of several sizes.
 fn message_to_handler(c: &mut Criterion) {
-    let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
+    let sandbox = Sandbox::new(SandboxConfig::in_process()).unwrap();
     let ema_cross = plugin(&sandbox, "ema-cross");
     let parser = StreamParser::new(&[instrument()]);
     let mut group = c.benchmark_group("message_to_handler");
@@ -182,7 +182,7 @@ fn handler_to_signed(c: &mut Criterion) {
 /// The whole way: bytes of a quote in, `market-maker` decides, signed bytes of its orders out.
 fn message_to_signed(c: &mut Criterion) {
     let credentials = Credentials::new("k".repeat(64), "s".repeat(64));
-    let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
+    let sandbox = Sandbox::new(SandboxConfig::in_process()).unwrap();
     let market_maker = plugin(&sandbox, "market-maker");
     let parser = StreamParser::new(&[instrument()]);
     let mut group = c.benchmark_group("message_to_signed");
@@ -221,7 +221,7 @@ fn message_to_signed(c: &mut Criterion) {
 
 /// From the decision to swap until the next generation is ready: save, instantiate, init, restore.
 fn reload_pause(c: &mut Criterion) {
-    let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
+    let sandbox = Sandbox::new(SandboxConfig::in_process()).unwrap();
     let mut group = c.benchmark_group("reload_pause");
     group.sample_size(20);
     for name in ["ema-cross", "market-maker", "rsi-reversion"] {

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         },
     };
     let mode = if args.replay.is_some() { "replay" } else { "backtest" };
-    let sandbox = Sandbox::new(SandboxConfig::default())?;
+    let sandbox = Sandbox::new(SandboxConfig::host())?;
     let mut run = Run::open(
         RunConfig {
             source,

@@ -38,6 +38,10 @@ use args::{Args, Command, RunArgs, Speed};
 use config::Config;
 
 fn main() -> ExitCode {
+    // The sandbox starts this program again to compile a plugin; that one is to do nothing else.
+    if let Some(code) = ringfence_sandbox::compiler::child::run_if_asked(std::env::args_os()) {
+        return code;
+    }
     let args = Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("RINGFENCE_LOG").unwrap_or_else(|_| "warn".into()))

@@ -1,27 +1,43 @@
-//! From bytes to a plugin: scanned, made a component if need be, compiled (or taken from
-//! the cache), held against the contract, and asked what it is. Each step can refuse, and
-//! each refusal says what is wrong and what to do.
+//! From a file to a plugin: copied once, scanned, compiled in a process of its own (or taken
+//! from the cache), held against the contract, asked what it is, and started once without any
+//! grant. Each step can refuse, and each refusal says what is wrong and what to do.
+//!
+//! | module | holds |
+//! |--|--|
+//! | `snapshot` | the file's bytes, read once |
+//! | [`rules`] | how much of everything a file may hold, and why |
+//! | `scan` | what is looked at before the compiler sees a byte |
+//! | `contract` | names of imports and exports against the contract |
+//! | `manifest` | what a plugin says of itself |
+//! | `probe` | the first start, tried out |
+//! | [`report`] | what each step found |
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+pub(crate) mod contract;
+pub(crate) mod manifest;
+mod probe;
+pub mod report;
+pub mod rules;
+pub(crate) mod scan;
+
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ringfence_model::strategy::{Manifest, Value, ValueRange};
+use ringfence_model::strategy::Manifest;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
 use crate::bindings::StrategyPre;
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, CallClass};
+use crate::fault::Fault;
 use crate::imports::Guarded;
 use crate::instance::Instance;
-use crate::refusal::{PACKAGE, Refusal, VERSION, first_line};
+use crate::refusal::{Refusal, first_line};
 use crate::sandbox::Sandbox;
-use crate::scan::{Form, scan};
 use crate::virtual_wasi;
-
-/// Most wishes and parameters of a manifest.
-const ENTRIES: usize = 64;
+use report::{Finding, Report, Step, StepName};
+use rules::{Measures, Rule};
+use scan::{Form, scan};
 
 /// A plugin that passed admission; instances are made of it.
 pub struct Plugin {
@@ -30,7 +46,7 @@ pub struct Plugin {
     hash: [u8; 32],
     /// Whether the compiled form came from the cache.
     cached: bool,
-    admission: std::time::Duration,
+    admission: Duration,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -56,9 +72,39 @@ impl Plugin {
     }
 
     /// Whether its compiled form came from the cache, and how long admission took.
-    pub const fn admission(&self) -> (bool, std::time::Duration) {
+    pub const fn admission(&self) -> (bool, Duration) {
         (self.cached, self.admission)
     }
+
+    /// What it imports: interfaces in their order, each with its functions.
+    pub fn imports(&self) -> Vec<(String, Vec<String>)> {
+        let component = self.pre.instance_pre().component();
+        let engine = component.engine();
+        let functions = |item: ComponentItem| match item {
+            ComponentItem::ComponentInstance(instance) => instance
+                .exports(engine)
+                .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            _ => Vec::new(),
+        };
+        component.component_type().imports(engine).map(|(name, item)| (name.to_owned(), functions(item.ty))).collect()
+    }
+}
+
+/// What became of a file, with every step on the way.
+#[derive(Debug)]
+pub struct Examination {
+    /// The steps that were taken; the last one refused if the outcome is a refusal.
+    pub steps: Vec<Step>,
+    /// What was counted in the file, if it could be read to its end.
+    pub measures: Option<Measures>,
+    /// Who made it: field, name, version, as its tools say.
+    pub producers: Vec<(String, String, String)>,
+    /// Whether it is a core module, which the host makes a component.
+    pub core_module: bool,
+    /// The plugin, or why it is none.
+    pub outcome: Result<Arc<Plugin>, Refusal>,
 }
 
 /// SHA-256 of a content.
@@ -72,139 +118,148 @@ impl Sandbox {
     /// # Errors
     /// It is no plugin that can run here; the refusal says why.
     pub fn admit(&self, bytes: &[u8]) -> Result<Arc<Plugin>, Refusal> {
-        let started = Instant::now();
-        let budgets = self.budgets();
-        if bytes.len() > budgets.file_bytes {
-            return Err(Refusal::TooLarge {
-                what: "its size in bytes",
-                found: bytes.len(),
-                allowed: budgets.file_bytes,
-            });
-        }
-        let form = scan(bytes)?;
-        let hash = hash(bytes);
-        let (component, cached) = match self.cache().and_then(|cache| cache.load(self.engine(), &hash)) {
-            Some(component) => (component, true),
-            None => {
-                let component = self.compile(bytes, form)?;
-                if let Some(cache) = self.cache()
-                    && let Err(error) = cache.save(self.engine(), &hash, &component)
-                {
-                    tracing::warn!(%error, "the compiled plugin can't be kept; the next start compiles it again");
-                }
-                (component, false)
-            }
+        self.take_in(bytes, &mut Report::default(), None)
+    }
+
+    /// The same, with a report of every step; the scan is made even if the cache knows the file.
+    pub fn examine(&self, bytes: &[u8]) -> Examination {
+        self.examine_after(bytes, Report::default())
+    }
+
+    pub(crate) fn examine_after(&self, bytes: &[u8], mut report: Report) -> Examination {
+        let mut scanned = None;
+        let outcome = self.take_in(bytes, &mut report, Some(&mut scanned));
+        let Report { steps } = report;
+        let (measures, producers, core_module) = match scanned {
+            Some(scan) => (Some(scan.measures), scan.producers, scan.form == Form::Module),
+            None => (None, Vec::new(), false),
         };
-        check_world(self, &component)?;
-        let mut linker = self.linker().clone();
-        virtual_wasi::link(self.engine(), &mut linker, &component)
-            .map_err(|error| Refusal::Contract(format!("{error:#}")))?;
-        let pre = linker
-            .instantiate_pre(&component)
-            .and_then(StrategyPre::new)
-            .map_err(|error| Refusal::Contract(first_line(&format!("{error:#}"))))?;
-        let manifest = self.describe(&pre)?;
+        Examination { steps, measures, producers, core_module, outcome }
+    }
+
+    pub(crate) fn take_in(
+        &self,
+        bytes: &[u8],
+        report: &mut Report,
+        scanned: Option<&mut Option<scan::Scan>>,
+    ) -> Result<Arc<Plugin>, Refusal> {
+        let started = Instant::now();
+        let hash = hash(bytes);
+        // What is in the cache has passed the scan of this very version.
+        let kept = self.cache().and_then(|cache| cache.load(self.engine(), &hash));
+        let cached = kept.is_some();
+        let mut form = Form::Component;
+        if !cached || scanned.is_some() {
+            let scan = report.step(StepName::Scan, |findings| {
+                let scan = scan(bytes, self.budgets())?;
+                if scanned.is_some() {
+                    findings.extend(
+                        Rule::all()
+                            .map(|rule| Finding::count(rule, scan.measures.get(rule), Some(self.scan_limit(rule)))),
+                    );
+                }
+                Ok(scan)
+            })?;
+            form = scan.form;
+            if let Some(scanned) = scanned {
+                *scanned = Some(scan);
+            }
+        }
+        let component = report.step(StepName::Compile, |findings| {
+            findings.push(Finding::text("from", if cached { "cache" } else { "compiler" }));
+            match kept {
+                Some(component) => Ok(component),
+                None => self.compile(bytes, form, &hash, findings),
+            }
+        })?;
+        let pre = report.step(StepName::Contract, |findings| {
+            check_world(self, &component, findings)?;
+            let mut linker = self.linker().clone();
+            let unfit = |error: wasmtime::Error| Refusal::Contract(first_line(&format!("{error:#}")));
+            virtual_wasi::link(self.engine(), &mut linker, &component).map_err(unfit)?;
+            linker.instantiate_pre(&component).and_then(StrategyPre::new).map_err(unfit)
+        })?;
+        let manifest = report.step(StepName::Describe, |findings| self.describe(&pre, findings))?;
+        report.step(StepName::Probe, |findings| self.probe(&pre, &manifest, findings))?;
         Ok(Arc::new(Plugin { pre, manifest, hash, cached, admission: started.elapsed() }))
     }
 
-    fn compile(&self, bytes: &[u8], form: Form) -> Result<Component, Refusal> {
-        let encoded;
-        let bytes = match form {
-            Form::Component => bytes,
-            Form::Module { with_contract: false } => return Err(Refusal::NoContract),
-            Form::Module { with_contract: true } => {
-                encoded = wit_component::ComponentEncoder::default()
-                    .validate(true)
-                    .module(bytes)
-                    .and_then(|mut encoder| encoder.encode())
-                    .map_err(|error| Refusal::Encoding(first_line(&format!("{error:#}"))))?;
-                &encoded
-            }
-        };
-        // wasmtime does not promise never to panic on hostile input while it compiles.
-        let compiled = catch_unwind(AssertUnwindSafe(|| Component::from_binary(self.engine(), bytes)));
-        let compiled = compiled.map_err(|_| Refusal::Compile("it panicked".to_owned()))?;
-        compiled.map_err(|error| Refusal::Compile(first_line(&format!("{error:#}"))))
+    /// What is allowed of something that the scan counts.
+    pub fn scan_limit(&self, rule: Rule) -> u64 {
+        scan::limit(rule, self.budgets())
     }
 
-    fn describe(&self, pre: &StrategyPre<Guarded>) -> Result<Manifest, Refusal> {
-        let told = |fault: crate::fault::Fault| Refusal::Describe(fault.to_string());
+    fn compile(
+        &self,
+        bytes: &[u8],
+        form: Form,
+        hash: &[u8; 32],
+        findings: &mut Vec<Finding>,
+    ) -> Result<Component, Refusal> {
+        let artefact = self.compilers().compile(self.engine(), bytes, form, hash)?;
+        findings.push(Finding::count(
+            "compiled-bytes",
+            u64::try_from(artefact.bytes().len()).unwrap_or(u64::MAX),
+            self.compilers().limits().map(|limits| limits.artefact_bytes),
+        ));
+        let component =
+            artefact.load(self.engine()).map_err(|error| Refusal::Compile(first_line(&format!("{error:#}"))))?;
+        if let Some(cache) = self.cache()
+            && let Err(error) = cache.save(self.engine(), hash, &artefact)
+        {
+            tracing::warn!(%error, "the compiled plugin can't be kept; the next start compiles it again");
+        }
+        Ok(component)
+    }
+
+    fn describe(&self, pre: &StrategyPre<Guarded>, findings: &mut Vec<Finding>) -> Result<Manifest, Refusal> {
+        let told = |fault: Fault| Refusal::Describe(fault.to_string());
         let mut instance = Instance::new(self, pre, self.budgets(), 0).map_err(told)?;
-        let manifest = instance.describe().map_err(told)?;
-        check_manifest(&manifest, self.budgets())?;
+        let manifest = instance.describe();
+        self.note(&instance, CallClass::Describe, findings);
+        let manifest = manifest.map_err(told)?;
+        manifest::check(&manifest, self.budgets())?;
         Ok(manifest)
+    }
+
+    fn probe(
+        &self,
+        pre: &StrategyPre<Guarded>,
+        manifest: &Manifest,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Refusal> {
+        let told = |fault: Fault| Refusal::Probe(fault.to_string());
+        let mut instance = Instance::new(self, pre, self.budgets(), 0).map_err(told)?;
+        let answer = instance.init(&probe::context(manifest));
+        self.note(&instance, CallClass::Init, findings);
+        // It may well insist on what only a grant gives.
+        let said = answer.map_err(told)?.err().map_or_else(|| "started".to_owned(), |why| format!("declined: {why}"));
+        findings.push(Finding::text("answer", said));
+        Ok(())
+    }
+
+    /// What a call has used.
+    fn note(&self, instance: &Instance, class: CallClass, findings: &mut Vec<Finding>) {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let budgets = self.budgets();
+        findings.push(Finding::count("cpu-micros", micros(instance.used()), Some(micros(budgets.time(class).hard))));
+        let (used, limit) = (u64::try_from(instance.memory()), u64::try_from(budgets.memory_bytes));
+        findings.push(Finding::count("memory-bytes", used.unwrap_or(u64::MAX), limit.ok()));
     }
 }
 
 /// Imports and exports against the contract, before the linker says it in its own words.
-fn check_world(sandbox: &Sandbox, component: &Component) -> Result<(), Refusal> {
+fn check_world(sandbox: &Sandbox, component: &Component, findings: &mut Vec<Finding>) -> Result<(), Refusal> {
     let ty = component.component_type();
-    let version_of = |name: &str| {
-        name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@')).map(|(_, version)| version.to_owned())
-    };
-    let wrong_version = |name: &str| version_of(name).filter(|version| version != VERSION);
-    for (name, item) in ty.imports(sandbox.engine()) {
-        if let Some(found) = wrong_version(name) {
-            return Err(Refusal::Version { found });
-        }
-        let known = name.starts_with(PACKAGE) || virtual_wasi::is_known(name);
+    let imports: Vec<_> = ty
+        .imports(sandbox.engine())
         // Types alone can't do anything.
-        if !known && !matches!(item.ty, ComponentItem::Type(_)) {
-            return Err(Refusal::Import { import: name.to_owned() });
-        }
-    }
-    let exports: Vec<String> = ty.exports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect();
-    if let Some(found) = exports.iter().find_map(|name| wrong_version(name)) {
-        return Err(Refusal::Version { found });
-    }
-    if !exports.contains(&format!("{PACKAGE}/handler@{VERSION}")) {
-        let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-        return Err(Refusal::WrongWorld { found: first_line(&found) });
-    }
-    Ok(())
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-}
-
-fn check_manifest(manifest: &Manifest, budgets: &Budgets) -> Result<(), Refusal> {
-    let wrong = |what: String| Err(Refusal::Manifest(what));
-    if !is_name(&manifest.name) {
-        return wrong(format!("name {:?} must be 1 to 64 letters, digits, `-` or `_`", first_line(&manifest.name)));
-    }
-    for (what, text) in [("version", &manifest.version), ("language", &manifest.language)] {
-        if text.is_empty() || text.len() > 64 || text.chars().any(char::is_control) {
-            return wrong(format!("{what} must be 1 to 64 characters"));
-        }
-    }
-    if manifest.description.len() > budgets.log_line {
-        return wrong(format!("description is longer than {} bytes", budgets.log_line));
-    }
-    if manifest.wishes.len() > ENTRIES || manifest.parameters.len() > ENTRIES {
-        return wrong(format!("it has more than {ENTRIES} wishes or parameters"));
-    }
-    for (index, spec) in manifest.parameters.iter().enumerate() {
-        if !is_name(&spec.name) {
-            return wrong(format!(
-                "parameter {:?} must be named with 1 to 64 letters, digits, `-` or `_`",
-                first_line(&spec.name)
-            ));
-        }
-        if manifest.parameters.iter().take(index).any(|other| other.name == spec.name) {
-            return wrong(format!("parameter `{}` is declared twice", spec.name));
-        }
-        let fits = match (&spec.range, &spec.default) {
-            (ValueRange::Integer(low, high), Value::Integer(value)) => (low..=high).contains(&value),
-            (ValueRange::Number(low, high), Value::Number(value)) => (low..=high).contains(&value),
-            (ValueRange::Choice(choices), Value::Text(value)) => choices.contains(value),
-            (ValueRange::Any, _) => true,
-            _ => false,
-        };
-        if !fits {
-            return wrong(format!("the default of parameter `{}` is not within its own range", spec.name));
-        }
-    }
-    Ok(())
+        .filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let exports: Vec<_> = ty.exports(sandbox.engine()).map(|(name, _)| name.to_owned()).collect();
+    let wasi = imports.iter().filter(|name| name.starts_with("wasi:")).count();
+    findings.push(Finding::count("imports", u64::try_from(imports.len()).unwrap_or(u64::MAX), None));
+    findings.push(Finding::count("wasi-imports", u64::try_from(wasi).unwrap_or(u64::MAX), None));
+    contract::check(&imports, &exports)
 }

@@ -5,10 +5,11 @@
 //! |--|--|
 //! | [`sandbox`] | [`Sandbox`]: the engine, its settings, the 1 ms beat |
 //! | [`budgets`] | every limit of a plugin in one place |
-//! | [`admission`] | from bytes to a [`Plugin`] |
+//! | [`admission`] | from a file to a [`Plugin`] |
 //! | [`refusal`] | why a file is not taken: [`Refusal`] |
-//! | `scan` | what is looked at before the compiler sees a byte |
-//! | `cache` | compiled code on disk, the one unsafe place |
+//! | [`compiler`] | compiling, in a process of its own |
+//! | `artefact` | compiled code as bytes, the one unsafe place |
+//! | `cache` | compiled code on disk |
 //! | `bindings`, `convert` | the contract's types, and the model's words for them |
 //! | `host`, `imports` | what a guest can call |
 //! | `virtual_wasi` | an inert WASI for languages that insist on one |
@@ -27,11 +28,13 @@
 #![deny(unsafe_code)]
 
 pub mod admission;
+mod artefact;
 mod batch;
 #[allow(missing_docs, missing_debug_implementations, unreachable_pub, unsafe_code, clippy::all)]
 mod bindings;
 pub mod budgets;
 mod cache;
+pub mod compiler;
 mod convert;
 pub mod fault;
 pub mod fleet;
@@ -44,14 +47,14 @@ mod queue;
 mod rate;
 pub mod refusal;
 pub mod sandbox;
-mod scan;
 pub mod seat;
 pub mod text;
 mod timers;
 mod virtual_wasi;
 
-pub use admission::Plugin;
+pub use admission::{Examination, Plugin};
 pub use budgets::Budgets;
+pub use compiler::{CompileLimits, Compiler};
 pub use fault::FaultKind;
 pub use fleet::control::{Control, PluginCommand};
 pub use fleet::{Fleet, FleetConfig, FleetError, FleetEvent, Mailbox, Operator, Refreshed};

@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine, OptLevel};
 use crate::bindings::Strategy;
 use crate::budgets::Budgets;
 use crate::cache::Cache;
+use crate::compiler::{Compiler, Compilers};
 use crate::imports::Guarded;
 
 /// How often a running guest's budget is looked at.
@@ -25,14 +26,27 @@ pub struct SandboxConfig {
     pub cache_dir: Option<PathBuf>,
     /// Limits of each plugin.
     pub budgets: Budgets,
+    /// Where plugins are compiled.
+    pub compiler: Compiler,
 }
 
-impl Default for SandboxConfig {
-    /// The user's cache folder and the budgets to start with.
-    fn default() -> Self {
+impl SandboxConfig {
+    /// For a host: the user's cache folder, the budgets to start with, and this program itself as
+    /// its compiler, in a process of its own. The program's `main` must begin with
+    /// [`run_if_asked`](crate::compiler::child::run_if_asked).
+    pub fn host() -> Self {
         let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let cache = of("XDG_CACHE_HOME").or_else(|| of("HOME").map(|home| home.join(".cache")));
-        SandboxConfig { cache_dir: cache.map(|dir| dir.join("ringfence")), budgets: Budgets::default() }
+        SandboxConfig {
+            cache_dir: cache.map(|dir| dir.join("ringfence")),
+            budgets: Budgets::default(),
+            compiler: Compiler::this_program(),
+        }
+    }
+
+    /// For tests and benches, which compile only what they made: no cache, no process.
+    pub fn in_process() -> Self {
+        SandboxConfig { cache_dir: None, budgets: Budgets::default(), compiler: Compiler::InProcess }
     }
 }
 
@@ -52,6 +66,7 @@ pub struct Sandbox {
     engine: Engine,
     linker: Linker<Guarded>,
     cache: Option<Cache>,
+    compilers: Compilers,
     budgets: Arc<Budgets>,
 }
 
@@ -110,7 +125,8 @@ impl Sandbox {
                 std::thread::sleep(BEAT);
             }
         })?;
-        Ok(Arc::new(Sandbox { engine, linker, cache, budgets: Arc::new(config.budgets) }))
+        let compilers = Compilers::new(config.compiler);
+        Ok(Arc::new(Sandbox { engine, linker, cache, compilers, budgets: Arc::new(config.budgets) }))
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -123,6 +139,10 @@ impl Sandbox {
 
     pub(crate) const fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref()
+    }
+
+    pub(crate) const fn compilers(&self) -> &Compilers {
+        &self.compilers
     }
 
     /// Limits of each plugin.

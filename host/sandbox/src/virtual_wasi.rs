@@ -23,15 +23,37 @@ const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 const OTHER: u32 = 3;
 
+/// Interfaces that are answered here. Sockets, HTTP and whatever else a name may stand for are not: a
+/// plugin that imports them is refused. A filesystem without preopened folders holds nothing.
+const INTERFACES: [&str; 20] = [
+    "cli/environment",
+    "cli/exit",
+    "cli/stderr",
+    "cli/stdin",
+    "cli/stdout",
+    "cli/terminal-input",
+    "cli/terminal-output",
+    "cli/terminal-stderr",
+    "cli/terminal-stdin",
+    "cli/terminal-stdout",
+    "clocks/monotonic-clock",
+    "clocks/wall-clock",
+    "filesystem/preopens",
+    "filesystem/types",
+    "io/error",
+    "io/poll",
+    "io/streams",
+    "random/insecure",
+    "random/insecure-seed",
+    "random/random",
+];
+
 /// Whether an import is of an interface that is answered here.
 pub(crate) fn is_known(import: &str) -> bool {
     let Some((interface, version)) = import.strip_prefix("wasi:").and_then(|rest| rest.split_once('@')) else {
         return false;
     };
-    version.starts_with("0.2.")
-        && ["cli/", "clocks/", "filesystem/", "io/", "random/", "sockets/"]
-            .iter()
-            .any(|package| interface.starts_with(package))
+    version.starts_with("0.2.") && INTERFACES.contains(&interface)
 }
 
 /// Defines what the component imports of WASI.

@@ -10,6 +10,7 @@ use common::house::{call, faults};
 use common::{Guest, House, tight};
 use ringfence_model::Micros;
 use ringfence_model::strategy::StopReason;
+use ringfence_sandbox::admission::rules::Rule;
 use ringfence_sandbox::{Budgets, Refusal, SeatState};
 
 fn evil() -> Guest {
@@ -30,7 +31,7 @@ fn endless_loops_end_with_their_budget() {
 
     let mut house = House::empty(tight());
     let refused = house.start(&evil().init("(call $loop) (i32.const 256)"));
-    assert!(matches!(&refused, Err(Refusal::Fault(what)) if what.contains("init or restore used up")), "{refused:?}");
+    assert!(matches!(&refused, Err(Refusal::Probe(what)) if what.contains("init or restore used up")), "{refused:?}");
     let describes = Guest { describe: "(call $loop) (i32.const 1024)".into(), ..evil() };
     let refused = house.admit(&describes);
     assert!(matches!(&refused, Err(Refusal::Describe(what)) if what.contains("describe used up")), "{refused:?}");
@@ -94,7 +95,8 @@ fn memories_are_limited_together() {
 fn tables_are_limited() {
     let house = House::empty(tight());
     let refused = house.admit(&evil().fields("(table 200000 funcref)"));
-    assert!(matches!(refused, Err(Refusal::Describe(_))), "{refused:?}");
+    let rule = Rule::TableElements;
+    assert_eq!(refused.unwrap_err(), Refusal::TooLarge { rule, found: 200_000, allowed: 100_000 });
 }
 
 #[test]

@@ -177,7 +177,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         Hub::start((hub_sender.clone(), hub_inbox), instruments.clone(), client.now(), courier_sender, feed.clone())?;
     let courier = tokio::spawn(courier::run(courier_inbox, client.clone(), hub_sender.clone(), instruments.clone()));
 
-    let sandbox = Sandbox::new(SandboxConfig::default())?;
+    let sandbox = Sandbox::new(SandboxConfig::host())?;
     let grants = Grants::new(config.clone(), instruments.clone(), &before);
     let operator = LiveOperator::new(grants, config.file.clone(), hub_sender.clone());
     let fleet_config = FleetConfig {

@@ -34,7 +34,7 @@ pub fn tight() -> Budgets {
 }
 
 pub fn sandbox(budgets: Budgets) -> Arc<Sandbox> {
-    Sandbox::new(SandboxConfig { cache_dir: None, budgets }).expect("an engine")
+    Sandbox::new(SandboxConfig { budgets, ..SandboxConfig::in_process() }).expect("an engine")
 }
 
 /// Longer than any budget of [`tight`], on a machine that does much else.
