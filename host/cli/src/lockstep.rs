@@ -1,6 +1,6 @@
 //! A run in virtual time: plugins of the folder on a recording or a generated market.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
             Ok(()) => seats = seats.saturating_add(1),
             Err(error) => {
                 let reason = format!("{error:#}");
-                eprintln!("{label}: refused: {reason}");
+                crate::view::line(&format!("{label}: refused: {reason}"));
                 refused.push(Refused { file: label, reason });
             }
         }
@@ -79,14 +79,16 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let on_terminal = std::io::stderr().is_terminal();
     let mut progress = |progress: Progress| {
         if on_terminal {
-            eprint!("\r{} messages, {:.1} s", progress.received, started.elapsed().as_secs_f64());
+            let elapsed = started.elapsed().as_secs_f64();
+            // A terminal that is gone is no reason to stop.
+            drop(write!(std::io::stderr(), "\r{} messages, {elapsed:.1} s", progress.received));
         }
     };
     let playing = Instant::now();
     let report = run.play(&mut progress)?;
     let wall = playing.elapsed();
     if on_terminal {
-        eprintln!();
+        crate::view::line("");
     }
     #[allow(clippy::cast_precision_loss, reason = "a length for people")]
     let duration_s = report.length.0 as f64 / 1e6;

@@ -29,9 +29,10 @@ mod sim;
 mod summary;
 mod view;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 
 use args::{Args, Command, RunArgs, Speed};
@@ -58,15 +59,15 @@ fn main() -> ExitCode {
         Command::Budgets(args) => return end(budgets::run(&args)),
     };
     if run.replay.is_none() && matches!(run.speed, Some(Speed::Times(_))) {
-        eprintln!(
-            "error: --speed N plays a recording: name it with --replay FILE, or use --speed max for a generated market"
+        view::line(
+            "error: --speed N plays a recording: name it with --replay FILE, or use --speed max for a generated market",
         );
         return ExitCode::from(2);
     }
     let config = match read_config(&run) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{error}");
+            view::line(&error.to_string());
             return ExitCode::from(2);
         }
     };
@@ -78,7 +79,7 @@ fn end(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            view::line(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -103,10 +104,8 @@ fn start(run: &RunArgs, config: Config) -> anyhow::Result<()> {
         Some(Speed::Max) => lockstep::run(run, config)?,
         _ => live::run(run, config)?,
     };
-    if run.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
-    } else {
-        print!("{}", summary.table());
-    }
-    Ok(())
+    let text = if run.json { format!("{}\n", serde_json::to_string_pretty(&summary)?) } else { summary.table() };
+    // Not `print!`: a closed pipe is an error to tell, not a panic.
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("can't print the summary")
 }

@@ -2,7 +2,7 @@
 //! elsewhere. Shows figures, changes nothing.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ impl Feed {
     pub(crate) fn say(&self, text: String) {
         self.with(|state| {
             if !state.drawn {
-                eprintln!("{text}");
+                line(&text);
             }
             if state.lines.len() == LINES {
                 state.lines.pop_front();
@@ -94,6 +94,12 @@ impl Feed {
     fn last(&self, count: usize) -> Vec<String> {
         self.with(|state| state.lines.iter().rev().take(count).rev().cloned().collect())
     }
+}
+
+/// A line on standard error. When nobody reads it any more (a closed pipe, a terminal that
+/// is gone) the run goes on: `eprintln!` would end the thread, and open orders would stay.
+pub(crate) fn line(text: &str) {
+    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// The figures of one moment.
@@ -159,7 +165,7 @@ impl View {
                 if last.elapsed() >= STATUS_EVERY {
                     *last = Instant::now();
                     for plugin in &picture.plugins {
-                        eprintln!(
+                        line(&format!(
                             "{:>5.0}s {}: {} · {} events · {} orders · {} fills · {} · pnl {}",
                             picture.elapsed.as_secs_f64(),
                             plugin.name,
@@ -169,7 +175,7 @@ impl View {
                             plugin.fills,
                             plugin.position_text(),
                             plugin.pnl.round_dp(4)
-                        );
+                        ));
                     }
                 }
                 Ok(Wish::GoOn)

@@ -50,6 +50,12 @@ impl DeskOrder {
         self.quantity.saturating_sub(self.filled).max(Decimal::ZERO)
     }
 
+    /// What may still fill, in base; expected as long as the venue has not said.
+    fn exposure(&self) -> Decimal {
+        let whole = if self.quantity.is_zero() { self.reservation.quantity } else { self.quantity };
+        whole.saturating_sub(self.filled).max(Decimal::ZERO)
+    }
+
     /// Expected value of what is not filled.
     fn open_notional(&self) -> Decimal {
         match self.reservation.notional.checked_div(self.quantity) {
@@ -144,15 +150,18 @@ impl SeatDesk {
         self.ledger.pnl(|instrument| self.board.last_price(instrument))
     }
 
-    fn day_pnl(&mut self, now: Timestamp) -> Decimal {
-        let (day, pnl) = (now.0 / DAY, self.pnl());
-        match self.day {
-            Some((known, start)) if known == day => pnl.saturating_sub(start),
-            _ => {
-                self.day = Some((day, pnl));
-                Decimal::ZERO
-            }
+    /// Notes where a UTC day starts. Events call it too: what is lost before the day's first order counts.
+    /// Days only go forward: around midnight an event may carry a time of yesterday.
+    fn turn_day(&mut self, now: Timestamp) {
+        let day = now.0 / DAY;
+        if self.day.is_none_or(|(known, _)| day > known) {
+            self.day = Some((day, self.pnl()));
         }
+    }
+
+    fn day_pnl(&mut self, now: Timestamp) -> Decimal {
+        self.turn_day(now);
+        self.pnl().saturating_sub(self.day.map(|(_, start)| start).unwrap_or_default())
     }
 
     fn check(&mut self, now: Timestamp, order: &NewOrder) -> Result<Reservation, Denial> {
@@ -169,7 +178,7 @@ impl SeatDesk {
             last_price: self.board.last_price(order.instrument),
             touch: self.board.touch(order.instrument, order.side),
             position: self.ledger.quantity(order.instrument),
-            open_same_side: same_side.fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.remaining())),
+            open_same_side: same_side.fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.exposure())),
             open_orders: (
                 self.orders.values().filter(|open| open.instrument == order.instrument).count(),
                 self.orders.len(),
@@ -532,6 +541,7 @@ impl Desk for SeatDesk {
     }
 
     fn apply(&mut self, event: &Event) -> Vec<EventBody> {
+        self.turn_day(event.ts);
         self.board.apply(event);
         match &event.body {
             EventBody::Order(update) => self.apply_update(update),

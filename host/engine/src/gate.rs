@@ -57,6 +57,8 @@ pub(crate) struct Reservation {
     pub(crate) per_unit: Decimal,
     /// Expected value in the quote asset.
     pub(crate) notional: Decimal,
+    /// Expected quantity in the base asset: what a quote-sized order will come to.
+    pub(crate) quantity: Decimal,
 }
 
 fn risk(limit: RiskLimit, allowed: Decimal, asked: Decimal) -> Denial {
@@ -157,8 +159,8 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
     };
     let is_market = matches!(order.kind, OrderKind::Market(_));
     check_notional(instrument, notional, is_market)?;
-    if let (Some(price), Some(last)) = (order.kind.price(), picture.last_price) {
-        check_collar(limits, price, last)?;
+    if let Some(price) = order.kind.price() {
+        check_collar(limits, price, picture.last_price)?;
     }
     check_risk(picture, order, quantity, notional)?;
     let (in_instrument, in_all) = picture.open_orders;
@@ -178,12 +180,17 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
     }
     let reservation = match (order.side, order.kind) {
         // A quote-sized sell gives base away, as much as the price will make it.
-        (Side::Sell, OrderKind::Market(MarketSize::Quote(_))) => {
-            Reservation { amount: product(quantity, MARKET_MARGIN)?.round_dp(8), per_unit: Decimal::ONE, notional }
+        (Side::Sell, OrderKind::Market(MarketSize::Quote(_))) => Reservation {
+            amount: product(quantity, MARKET_MARGIN)?.round_dp(8),
+            per_unit: Decimal::ONE,
+            notional,
+            quantity,
+        },
+        (Side::Sell, _) => Reservation { amount: quantity, per_unit: Decimal::ONE, notional, quantity },
+        (Side::Buy, OrderKind::Market(MarketSize::Quote(amount))) => {
+            Reservation { amount, per_unit, notional, quantity }
         }
-        (Side::Sell, _) => Reservation { amount: quantity, per_unit: Decimal::ONE, notional },
-        (Side::Buy, OrderKind::Market(MarketSize::Quote(amount))) => Reservation { amount, per_unit, notional },
-        (Side::Buy, _) => Reservation { amount: product(quantity, per_unit)?, per_unit, notional },
+        (Side::Buy, _) => Reservation { amount: product(quantity, per_unit)?, per_unit, notional, quantity },
     };
     let (asset, free) = match order.side {
         Side::Buy => (&instrument.quote, picture.free.1),
@@ -205,10 +212,12 @@ fn check_notional(instrument: &Instrument, notional: Decimal, is_market: bool) -
     Ok(())
 }
 
-fn check_collar(limits: &Limits, price: Decimal, last: Decimal) -> Result<(), Denial> {
+/// Without a price to measure from nothing passes: a plugin that follows no stream has no way around its collar.
+fn check_collar(limits: &Limits, price: Decimal, last: Option<Decimal>) -> Result<(), Denial> {
     if limits.price_collar.is_zero() {
         return Ok(());
     }
+    let last = last.ok_or_else(|| risk(RiskLimit::PriceCollar, Decimal::ZERO, price))?;
     let room = last.saturating_mul(limits.price_collar);
     let (low, high) = (last.saturating_sub(room), last.saturating_add(room));
     if price < low {

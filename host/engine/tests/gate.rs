@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, SeatConfig, SeatDesk};
 use ringfence_model::denial::{FilterKind, OrderField, QuotaKind, RiskLimit};
 use ringfence_model::desk::Desk;
-use ringfence_model::event::{HaltReason, Quote};
+use ringfence_model::event::{Fill, GapReason, HaltReason, Quote, Trade};
 use ringfence_model::order::{MarketSize, Trigger};
 use ringfence_model::{
-    Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderKind, Side, StreamKind,
-    TimeInForce, Timestamp,
+    Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderKind, OrderStatus, Side,
+    StreamKind, TimeInForce, Timestamp,
 };
 
 fn dec(text: &str) -> Decimal {
@@ -168,6 +168,77 @@ fn stocks_and_rates_are_limited() {
     five.unsubscribe(InstrumentId(0), StreamKind::Trades).unwrap();
     five.subscribe(InstrumentId(0), StreamKind::Quotes).unwrap();
     assert_eq!(five.subscribe(InstrumentId(2), StreamKind::Trades), Err(Denial::NotPermitted));
+}
+
+#[test]
+fn a_quote_sized_order_on_its_way_counts_as_position() {
+    let sized = |side, amount: &str| order(0, side, OrderKind::Market(MarketSize::Quote(dec(amount))));
+    let (mut buyer, _commands) = desk(Limits { position_notional: dec("100"), ..Limits::default() }, "1000", "1");
+    buyer.submit(Timestamp(2), sized(Side::Buy, "60"), 1).unwrap();
+    let denied = buyer.submit(Timestamp(2), sized(Side::Buy, "60"), 1);
+    assert_eq!(denied, Err(Denial::Risk { limit: RiskLimit::Position, allowed: dec("100"), asked: dec("120") }));
+    buyer.submit(Timestamp(2), sized(Side::Buy, "40"), 1).unwrap();
+}
+
+#[test]
+fn a_plugin_that_follows_nothing_has_no_way_around_its_collar() {
+    let (mut desk, commands) = desk(Limits::default(), "1000", "1");
+    // The last thing that it was told of the price was wrong or is gone: nothing to measure from.
+    let gap = EventBody::FeedGap {
+        instrument: InstrumentId(0),
+        stream: StreamKind::Quotes,
+        reason: GapReason::Disconnected,
+        missed: 0,
+    };
+    drop(desk.apply(&Event { seq: 2, ts: Timestamp(2), body: gap }));
+    let denied = desk.submit(Timestamp(3), order(0, Side::Buy, limit("0.1", "500")), 2);
+    assert!(matches!(denied, Err(Denial::Risk { limit: RiskLimit::PriceCollar, .. })), "{denied:?}");
+    assert!(commands.try_recv().is_err(), "nothing was sent");
+}
+
+#[test]
+fn the_days_loss_counts_from_midnight_and_not_from_the_first_order() {
+    const DAY: u64 = 86_400_000_000;
+    let (mut desk, _commands) = desk(Limits { daily_loss: dec("10"), ..Limits::default() }, "1000", "1");
+    let bought = desk.submit(Timestamp(2), order(0, Side::Buy, limit("1", "100")), 1).unwrap();
+    let fill = Fill {
+        order: bought,
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        trade_id: 1,
+        price: dec("100"),
+        quantity: dec("1"),
+        commission: Decimal::ZERO,
+        commission_asset: "BTC".into(),
+        maker: false,
+        status: OrderStatus::Filled,
+        recovered: false,
+    };
+    let mut seq = 1;
+    let mut apply = |desk: &mut SeatDesk, ts: u64, body: EventBody| {
+        seq += 1;
+        drop(desk.apply(&Event { seq, ts: Timestamp(ts), body }));
+    };
+    let trade = |price: &str| {
+        EventBody::Trade(Trade {
+            instrument: InstrumentId(0),
+            id: 1,
+            price: dec(price),
+            quantity: dec("1"),
+            aggressor: Side::Buy,
+        })
+    };
+    apply(&mut desk, 3, EventBody::Fill(fill));
+    // The next day starts at 100 and falls to 80 before the plugin orders anything.
+    apply(&mut desk, DAY, trade("100"));
+    apply(&mut desk, DAY + 1, trade("80"));
+    let denied = desk.submit(Timestamp(DAY + 2), order(0, Side::Buy, limit("0.1", "80")), 2);
+    assert_eq!(denied, Err(Denial::Risk { limit: RiskLimit::DailyLoss, allowed: dec("10"), asked: dec("20") }));
+    desk.submit(Timestamp(DAY + 2), order(0, Side::Sell, limit("0.1", "80")), 2).unwrap();
+    // The day after starts anew; a late message of yesterday does not turn it back.
+    apply(&mut desk, 2 * DAY, trade("80"));
+    apply(&mut desk, 2 * DAY - 1, trade("79"));
+    desk.submit(Timestamp(2 * DAY + 1), order(0, Side::Buy, limit("0.1", "79")), 2).unwrap();
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod hub;
 mod operator;
 pub(crate) mod plugin_log;
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -220,15 +221,21 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         plugins: fleet.reports().iter().map(|seat| PluginSummary::new(seat, &instruments)).collect(),
         usage: client.usage(),
     };
-    let deadline = args.length.map(|length| started + length);
+    let deadline = args.length.and_then(|length| started.checked_add(length));
     let mut stop = std::pin::pin!(stop_signal());
     loop {
         tokio::select! {
             () = &mut stop => break,
             () = tokio::time::sleep(BEAT) => {}
         }
-        if view.draw(&picture(&fleet))? == Wish::Quit {
-            break;
+        match view.draw(&picture(&fleet)) {
+            Ok(Wish::GoOn) => {}
+            Ok(Wish::Quit) => break,
+            Err(error) => {
+                // Orders are open: whatever happens to the terminal, they are cancelled first.
+                feed.problem(format!("the terminal is gone ({error}); ending"));
+                break;
+            }
         }
         let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if over || venue.server.as_ref().is_some_and(ServerHandle::finished) {
@@ -241,7 +248,8 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     drop(server);
     // From here on nothing new is placed; what is open is cancelled and waited for.
     feed.say("closing: cancelling open orders".to_owned());
-    let states: Vec<String> = fleet.reports().iter().map(|seat| seat.state.to_string()).collect();
+    let states: HashMap<String, String> =
+        fleet.reports().into_iter().map(|seat| (seat.name, seat.state.to_string())).collect();
     hub_sender.send(Input::Halt);
     let fleet = close(fleet, &hub_sender).await?;
     let left_open = hub_sender.open_orders().unwrap_or(0);
@@ -266,8 +274,10 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     view.end();
 
     let mut plugins: Vec<_> = seats.iter().map(|seat| PluginSummary::new(seat, &instruments)).collect();
-    for (plugin, state) in plugins.iter_mut().zip(states) {
-        plugin.state = state;
+    for plugin in &mut plugins {
+        if let Some(state) = states.get(&plugin.name) {
+            plugin.state.clone_from(state);
+        }
     }
     let broken_count = u64::try_from(broken.len()).unwrap_or(u64::MAX);
     Ok(Summary {
@@ -311,18 +321,21 @@ async fn close(mut fleet: Fleet, hub: &HubSender) -> anyhow::Result<Fleet> {
     }
 }
 
-/// Ctrl-C, or the polite end of a service manager.
+/// Ctrl-C, the polite end of a service manager, or a terminal that was closed.
 pub(crate) async fn stop_signal() {
-    let mut term = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(term) => term,
+    use tokio::signal::unix::{SignalKind, signal};
+    let caught = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::hangup())?)));
+    let (mut term, mut hangup) = match caught {
+        Ok(caught) => caught,
         Err(error) => {
-            tracing::warn!(%error, "the end signal can't be caught");
+            tracing::warn!(%error, "the end signals can't be caught");
             return drop(tokio::signal::ctrl_c().await);
         }
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = term.recv() => {}
+        _ = hangup.recv() => {}
     }
 }
 
