@@ -333,6 +333,11 @@ impl Orders {
                 }
                 tracked.ask(now, id, out);
             }
+            // The order stands as before and is wanted gone, perhaps by a plugin that lives no more: what the venue
+            // (or the way to it) refuses for a while is asked again by the clock, and sent again if the order is open.
+            (CommandKind::Cancel, CommandOutcome::Rejected(reason)) if *reason != OrderReason::NotFound => {
+                tracked.cancel = Cancel::Held;
+            }
             (CommandKind::Cancel, CommandOutcome::Rejected(reason)) => {
                 if tracked.end.is_none() {
                     tracked.cancel = Cancel::No;

@@ -322,7 +322,8 @@ impl World {
         self.engine(|engine, now, out| engine.venue(now, event, out));
     }
 
-    /// Fate: 0 lost before the venue worked it off, 1 its answer is lost, 2 refused (orders only), else all is well.
+    /// Fate: 0 lost before the venue worked it off, 1 its answer is lost, 2 refused (cancels: for want of weight), else
+    /// all is well.
     fn arrive(&mut self, fate: u8) {
         let Some(output) = self.wire.pop_front() else {
             return;
@@ -336,7 +337,11 @@ impl World {
                 (order.client_order_id.clone(), CommandKind::Place, outcome)
             }
             Output::Cancel { client_order_id, .. } => {
-                let outcome = if fate == 0 { lost.clone() } else { self.venue.cancel(now, &client_order_id.0) };
+                let outcome = match fate {
+                    0 => lost.clone(),
+                    2 => CommandOutcome::Rejected(OrderReason::RateLimit),
+                    _ => self.venue.cancel(now, &client_order_id.0),
+                };
                 (client_order_id, CommandKind::Cancel, outcome)
             }
             Output::Amend { client_order_id, quantity, .. } => {
@@ -443,10 +448,14 @@ impl World {
         }
     }
 
-    /// The venue behaves from here on; everything must come to its end.
-    fn settle(&mut self) {
+    /// All is cancelled once, as for a plugin that lives no more; the first answers are `refused` for want of weight, then
+    /// the venue behaves. Everything must come to its end.
+    fn settle(&mut self, refused: usize) {
+        self.step(Step::CancelAll);
+        for _ in 0..refused {
+            self.arrive(2);
+        }
         for round in 0..60 {
-            self.step(Step::CancelAll);
             if round % 5 == 0 {
                 self.step(Step::Reconnect);
             }
@@ -467,12 +476,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn the_ledger_is_the_account(steps in prop::collection::vec(step(), 1..120)) {
+    fn the_ledger_is_the_account(steps in prop::collection::vec(step(), 1..120), refused in 0usize..8) {
         let mut world = World::new();
         for step in steps {
             world.step(step);
         }
-        world.settle();
+        world.settle(refused);
         let ledger: BTreeMap<_, _> = world.desk.ledger().changes().into_iter().collect();
         world.venue.account.retain(|_, amount| !amount.is_zero());
         prop_assert_eq!(&ledger, &world.venue.account);
