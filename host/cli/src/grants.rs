@@ -98,6 +98,15 @@ impl Grants {
         restart
     }
 
+    /// What a seat was given that could not be opened.
+    pub(crate) fn give_back(&mut self, allocation: &[(String, Decimal)]) {
+        for (asset, amount) in allocation {
+            if let Some(left) = self.unallocated.get_mut(asset) {
+                *left = left.saturating_add(*amount);
+            }
+        }
+    }
+
     /// The plugin's parameters: its defaults, overridden by the operator's values, all checked.
     pub(crate) fn parameters(&self, name: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
         let table = self.table(name);

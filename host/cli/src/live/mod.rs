@@ -25,8 +25,8 @@ use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
 use ringfence_exchange::recording::{first_time, symbol_of};
 use ringfence_exchange::server::{self, Market, ServerHandle};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, SymbolConfig};
-use ringfence_model::Timestamp;
 use ringfence_model::strategy::Mode;
+use ringfence_model::{Balance, Timestamp};
 use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, LogLevel, Sandbox, SandboxConfig};
 
 use crate::args::{RunArgs, Speed};
@@ -39,6 +39,8 @@ use hub::{Hub, HubSender, Input};
 use operator::LiveOperator;
 use plugin_log::{Line, PluginLog};
 
+/// How often the account is asked for at the end, a second apart.
+const ACCOUNT_TRIES: u32 = 5;
 /// How long open orders may take to end at the close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 /// How often the view is drawn and the end is looked for.
@@ -255,7 +257,17 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let left_open = hub_sender.open_orders().unwrap_or(0);
     let now = client.now();
     let seats = tokio::task::spawn_blocking(move || fleet.stop(now)).await?;
-    let after = client.account().await.context("can't read the account at the end")?;
+    let after = match account_at_end(&client).await {
+        Ok(after) => after,
+        Err(error) => {
+            // The summary must not be lost for it, and what was not compared must not look as if it agreed.
+            feed.problem(format!(
+                "the account can't be read at the end ({error:#}); it is shown as it was at the start, and what the plugins \
+                 traded counts as difference"
+            ));
+            before.clone()
+        }
+    };
     client.close().await;
     hub.stop();
     courier.abort();
@@ -299,6 +311,19 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
             messages_per_s: messages_per_second(counts.received, duration),
         },
     })
+}
+
+/// The account, asked again when the venue is hard to reach.
+async fn account_at_end(client: &Client) -> anyhow::Result<Vec<Balance>> {
+    let mut tries = 1;
+    loop {
+        match client.account().await {
+            Ok(account) => return Ok(account),
+            Err(error) if tries == ACCOUNT_TRIES => return Err(error.into()),
+            Err(_) => tries += 1,
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Waits until no order is open and every plugin has seen the end of its orders.

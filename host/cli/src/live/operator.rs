@@ -43,7 +43,8 @@ impl LiveOperator {
 impl Operator for LiveOperator {
     fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn ringfence_model::desk::Desk>, String> {
         let config = self.grants.seat(name)?;
-        let (seat, desk) = self.hub.open_seat(config)?;
+        let allocation = config.allocation.clone();
+        let (seat, desk) = self.hub.open_seat(config).inspect_err(|_| self.grants.give_back(&allocation))?;
         self.seats.insert(name.to_owned(), seat);
         Ok(Box::new(desk))
     }
