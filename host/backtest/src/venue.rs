@@ -35,6 +35,7 @@ impl Venue {
             query: &sent.query,
             body: "",
             api_key: signed.then(|| self.credentials.api_key()),
+            ..HttpRequest::default()
         };
         self.exchange.http(now, &http)
     }

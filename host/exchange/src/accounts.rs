@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfence_model::{Balance, Decimal, Side, Timestamp};
 
 use crate::config::AccountConfig;
+use crate::keys::ApiKey;
 
 /// The account can't pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,24 +21,16 @@ pub(crate) struct Holding {
     pub(crate) locked: Decimal,
 }
 
-/// One account. Its secret is in no `Debug` output.
-#[derive(Clone)]
+/// One account.
+#[derive(Debug, Clone)]
 pub(crate) struct Account {
+    /// The first key: it names the account.
     pub(crate) api_key: String,
-    pub(crate) secret: String,
+    pub(crate) can_trade: bool,
     pub(crate) holdings: BTreeMap<String, Holding>,
     pub(crate) updated: Timestamp,
     /// Assets that may have changed since the last account position event.
     changed: BTreeSet<String>,
-}
-
-impl std::fmt::Debug for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Account")
-            .field("api_key", &self.api_key)
-            .field("holdings", &self.holdings)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Account {
@@ -71,6 +64,8 @@ pub(crate) struct Settlement<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Accounts {
     accounts: Vec<Account>,
+    /// Keys of all accounts, each with its account.
+    keys: BTreeMap<String, (usize, ApiKey)>,
     pot: BTreeMap<String, Decimal>,
     /// What the rest of the market won or lost against own orders.
     market: BTreeMap<String, Decimal>,
@@ -88,18 +83,40 @@ impl Accounts {
                 }
                 Account {
                     api_key: config.api_key.clone(),
-                    secret: config.secret.clone(),
+                    can_trade: config.can_trade,
                     holdings,
                     updated: start,
                     changed: BTreeSet::new(),
                 }
             })
             .collect();
-        Accounts { accounts, pot: BTreeMap::new(), market: BTreeMap::new() }
+        let mut keys = BTreeMap::new();
+        for (place, config) in configs.iter().enumerate() {
+            for key in std::iter::once(config.first_key()).chain(config.keys.iter().cloned()) {
+                keys.insert(key.api_key.clone(), (place, key));
+            }
+        }
+        Accounts { accounts, keys, pot: BTreeMap::new(), market: BTreeMap::new() }
     }
 
+    /// The account of one of its keys.
     pub(crate) fn by_key(&self, api_key: &str) -> Option<usize> {
-        self.accounts.iter().position(|account| account.api_key == api_key)
+        self.key(api_key).map(|(account, _)| account)
+    }
+
+    /// A key and its account.
+    pub(crate) fn key(&self, api_key: &str) -> Option<(usize, &ApiKey)> {
+        self.keys.get(api_key).map(|(account, key)| (*account, key))
+    }
+
+    /// Brings in `amount` from outside (or takes it out, if negative).
+    pub(crate) fn transfer(&mut self, account: usize, asset: &str, amount: Decimal) -> Result<(), Insufficient> {
+        let free = self.free(account, asset).checked_add(amount).ok_or(Insufficient)?;
+        if account >= self.accounts.len() || (free.is_sign_negative() && !free.is_zero()) {
+            return Err(Insufficient);
+        }
+        self.change(account, asset, amount, Decimal::ZERO);
+        Ok(())
     }
 
     pub(crate) fn get(&self, account: usize) -> Option<&Account> {

@@ -10,6 +10,8 @@ use commission::{Commission, Discount};
 use filters::{ExchangeFilters, Filters, LotSize, PriceFilter, PriceRange};
 use ringfence_model::{Decimal, Instrument, InstrumentId, Timestamp};
 
+use crate::keys::{ApiKey, Rights, Verifier};
+
 /// Everything that makes an exchange. The same config and the same requests at the same
 /// times give the same outcome.
 #[derive(Debug, Clone)]
@@ -30,6 +32,9 @@ pub struct ExchangeConfig {
     pub filters: ExchangeFilters,
     /// Limits on requests and orders.
     pub limits: LimitConfig,
+    /// Serves listen keys (`/api/v3/userDataStream`, `/ws/<listenKey>`), which the venue
+    /// has removed, for older clients.
+    pub listen_keys: bool,
 }
 
 impl Default for ExchangeConfig {
@@ -43,6 +48,7 @@ impl Default for ExchangeConfig {
             discount: Some(Discount::default()),
             filters: ExchangeFilters::default(),
             limits: LimitConfig::default(),
+            listen_keys: false,
         }
     }
 }
@@ -61,6 +67,17 @@ pub struct LimitConfig {
     /// What the first fill as a maker gives back of the unfilled order count. The venue
     /// does not publish the rule; its example shows five.
     pub maker_refund: u64,
+    /// Attempts to connect per five minutes and address (CONNECTIONS).
+    pub connections_per_five_minutes: u64,
+    /// Messages that a stream socket may send in a second, pings and pongs included.
+    pub stream_messages_per_second: u64,
+    /// Streams that one socket may listen to.
+    pub streams_per_connection: usize,
+    /// Refusals (429) within a minute after which an address is banned (418). The venue
+    /// does not publish the number.
+    pub refusals_before_ban: u64,
+    /// Length of the first ban; each further one is twice as long, up to three days.
+    pub first_ban_seconds: u64,
 }
 
 impl Default for LimitConfig {
@@ -71,6 +88,11 @@ impl Default for LimitConfig {
             orders_per_ten_seconds: 100,
             orders_per_day: 200_000,
             maker_refund: 5,
+            connections_per_five_minutes: 300,
+            stream_messages_per_second: 5,
+            streams_per_connection: 1_024,
+            refusals_before_ban: 20,
+            first_ban_seconds: 120,
         }
     }
 }
@@ -88,6 +110,10 @@ pub struct AccountConfig {
     pub trade_group: Option<u32>,
     /// Pays commissions in the discount asset while it has enough of it.
     pub pays_with_discount: bool,
+    /// Keys besides the first one, which may do everything.
+    pub keys: Vec<ApiKey>,
+    /// Accounts that may not trade are refused new orders.
+    pub can_trade: bool,
 }
 
 impl Default for AccountConfig {
@@ -102,6 +128,19 @@ impl Default for AccountConfig {
             ],
             trade_group: None,
             pays_with_discount: true,
+            keys: Vec::new(),
+            can_trade: true,
+        }
+    }
+}
+
+impl AccountConfig {
+    pub(crate) fn first_key(&self) -> ApiKey {
+        ApiKey {
+            api_key: self.api_key.clone(),
+            verifier: Verifier::hmac(self.secret.clone()),
+            rights: Rights::ALL,
+            addresses: Vec::new(),
         }
     }
 }
@@ -113,6 +152,48 @@ impl fmt::Debug for AccountConfig {
             .field("secret", &"<redacted>")
             .field("balances", &self.balances)
             .finish_non_exhaustive()
+    }
+}
+
+/// What may be done with a symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SymbolStatus {
+    /// Everything.
+    #[default]
+    Trading,
+    /// The day is over.
+    EndOfDay,
+    /// Stopped by the venue.
+    Halt,
+    /// A pause.
+    Break,
+    /// Orders are only cancelled.
+    CancelOnly,
+}
+
+impl SymbolStatus {
+    const ALL: [SymbolStatus; 5] = [
+        SymbolStatus::Trading,
+        SymbolStatus::EndOfDay,
+        SymbolStatus::Halt,
+        SymbolStatus::Break,
+        SymbolStatus::CancelOnly,
+    ];
+
+    /// The venue's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            SymbolStatus::Trading => "TRADING",
+            SymbolStatus::EndOfDay => "END_OF_DAY",
+            SymbolStatus::Halt => "HALT",
+            SymbolStatus::Break => "BREAK",
+            SymbolStatus::CancelOnly => "CANCEL_ONLY",
+        }
+    }
+
+    /// Reads [`SymbolStatus::word`].
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word)
     }
 }
 
@@ -133,6 +214,8 @@ pub struct SymbolConfig {
     pub price_range: Option<PriceRange>,
     /// A reference price that is set from outside; filters and the price range use it.
     pub reference_price: Option<Decimal>,
+    /// Permissions that an account needs: one of each inner list.
+    pub permission_sets: Vec<Vec<String>>,
     /// Generated market: price at the start.
     pub start_price: Decimal,
     /// Generated market: usual move within ten seconds, in hundredths of a basis point.
@@ -171,6 +254,7 @@ impl SymbolConfig {
             commission: None,
             price_range: None,
             reference_price: None,
+            permission_sets: vec![vec!["SPOT".to_owned()]],
             start_price: Decimal::new(start, 2),
             volatility: 1_200,
             level_ticks,

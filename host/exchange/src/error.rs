@@ -45,3 +45,22 @@ pub enum ExchangeError {
         speed: f64,
     },
 }
+
+/// A transfer that can't be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TransferError {
+    /// No account has this key.
+    #[error("no account has the key `{api_key}`; name one of the exchange's keys")]
+    UnknownKey {
+        /// The key.
+        api_key: String,
+    },
+    /// The account has not that much free.
+    #[error("the account can't give {amount} {asset}: it has not that much free")]
+    Insufficient {
+        /// The asset.
+        asset: String,
+        /// What was asked for; negative for a withdrawal.
+        amount: ringfence_model::Decimal,
+    },
+}

@@ -10,15 +10,21 @@ use ringfence_model::venue::MarketData;
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Timestamp};
 
 use crate::accounts::Accounts;
-use crate::config::ExchangeConfig;
-use crate::error::ExchangeError;
+use crate::answer::Refusal;
+use crate::config::{ExchangeConfig, SymbolStatus};
+use crate::error::{ExchangeError, TransferError};
+use crate::http::call::{Ask, Door};
+use crate::http::listen_keys::ListenKey;
+use crate::http::params::Params;
 use crate::limits::Limits;
 use crate::market::feed::{Feed, StreamMessage};
 use crate::market::generator::{Flow, Generator, STEP_US};
+use crate::market::grid::Grid;
 use crate::market::{Market, PublicTrade, replay};
 use crate::matching::book::{Book, Display, Maker};
 use crate::order::{Order, OwnTrade};
-use crate::payload;
+use crate::payload::{self, info};
+use crate::units::TimeUnit;
 
 /// An event of an account, as the venue writes it, without the WebSocket API's wrapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +66,8 @@ pub struct Exchange {
     pub(crate) next_execution: u64,
     pub(crate) next_prevented: u64,
     pub(crate) strict_time: bool,
+    pub(crate) listen_keys: Vec<ListenKey>,
+    statuses: Vec<SymbolStatus>,
     /// Accounts that the current action touched.
     pub(crate) touched: BTreeSet<usize>,
     generators: Vec<Generator>,
@@ -105,8 +113,11 @@ impl Exchange {
             if account.api_key.is_empty() || account.secret.is_empty() {
                 return Err(wrong("key and secret must not be empty"));
             }
-            if !keys.insert(account.api_key.as_str()) {
-                return Err(wrong("the key is used twice"));
+            let more = account.keys.iter().map(|key| key.api_key.as_str());
+            for key in std::iter::once(account.api_key.as_str()).chain(more) {
+                if key.is_empty() || !keys.insert(key) {
+                    return Err(wrong("a key is empty or used twice"));
+                }
             }
             if account.balances.iter().any(|(_, amount)| amount.is_sign_negative() && !amount.is_zero()) {
                 return Err(wrong("balances must not be negative"));
@@ -130,6 +141,8 @@ impl Exchange {
             next_execution: 1,
             next_prevented: 1,
             strict_time: true,
+            listen_keys: Vec::new(),
+            statuses: vec![SymbolStatus::default(); config.symbols.len()],
             touched: BTreeSet::new(),
             generators,
             mode: Mode::Open,
@@ -166,7 +179,8 @@ impl Exchange {
                 let second = self.next_step.as_millis() / 1_000;
                 for (generator, market) in self.generators.iter_mut().zip(&mut self.markets) {
                     generator.history(&mut market.candles, second);
-                    market.last_price = market.candles.current(60, self.next_step).map(|candle| candle.close);
+                    market.last_price =
+                        market.candles.current(Grid::utc(60), self.next_step).map(|candle| candle.close);
                     generator.open(&mut market.book);
                 }
             }
@@ -190,7 +204,8 @@ impl Exchange {
             }
             self.show_book(symbol, now);
         }
-        self.feed.clock(&self.markets, now);
+        let references: Vec<_> = (0..self.markets.len()).map(|symbol| self.reference(symbol)).collect();
+        self.feed.clock(&self.markets, &references, now);
     }
 
     /// Trades of one taker of the generated market.
@@ -221,8 +236,9 @@ impl Exchange {
         let market = self.markets.get_mut(symbol)?;
         let id = market.trade_id();
         if self.mode != Mode::Replay {
-            market.traded(price, quantity, now);
-            self.feed.trade(symbol, PublicTrade { id, price, quantity, aggressor, time: now });
+            let trade = PublicTrade { id, price, quantity, aggressor, time: now };
+            market.traded(&trade);
+            self.feed.trade(symbol, &trade);
         }
         Some(id)
     }
@@ -238,21 +254,19 @@ impl Exchange {
         if self.mode == Mode::Replay {
             return;
         }
-        for same in trades.chunk_by(|one, other| one.0 == other.0) {
-            let quantity = same.iter().fold(Decimal::ZERO, |sum, (_, quantity)| sum.saturating_add(*quantity));
-            if let (Some(market), Some((price, _))) = (self.markets.get_mut(symbol), same.first()) {
-                let trade = PublicTrade { id: market.aggregate_id(), price: *price, quantity, aggressor, time: now };
-                self.feed.aggregate(symbol, trade);
+        if let Some(market) = self.markets.get_mut(symbol) {
+            for trade in market.aggregated(trades, aggressor, now) {
+                self.feed.aggregate(symbol, &trade);
             }
         }
     }
 
     /// Quote and depth streams after the book may have changed.
-    pub(crate) fn show_book(&mut self, symbol: usize, now: Timestamp) {
+    pub(crate) fn show_book(&mut self, symbol: usize, _now: Timestamp) {
         if self.mode == Mode::Generator
             && let Some(market) = self.markets.get_mut(symbol)
         {
-            self.feed.book(symbol, market, now);
+            self.feed.book(symbol, market);
         }
     }
 
@@ -295,15 +309,25 @@ impl Exchange {
         std::mem::take(&mut self.user)
     }
 
-    /// Begins to build a market stream (generator mode); `false` if there is none of this
-    /// name. Each call asks for one [`Exchange::unlisten`].
+    /// Begins to build a market stream with times in milliseconds (generator mode);
+    /// `false` if there is none of this name. Each call asks for one [`Exchange::unlisten`].
     pub fn listen(&mut self, stream: &str) -> bool {
-        self.feed.listen(stream)
+        self.listen_in(stream, TimeUnit::Milliseconds)
+    }
+
+    /// [`Exchange::listen`] with the unit of times.
+    pub fn listen_in(&mut self, stream: &str, unit: TimeUnit) -> bool {
+        self.feed.listen(stream, unit)
     }
 
     /// Ends one [`Exchange::listen`].
     pub fn unlisten(&mut self, stream: &str) {
-        self.feed.unlisten(stream);
+        self.unlisten_in(stream, TimeUnit::Milliseconds);
+    }
+
+    /// Ends one [`Exchange::listen_in`].
+    pub fn unlisten_in(&mut self, stream: &str, unit: TimeUnit) {
+        self.feed.unlisten(stream, unit);
     }
 
     /// Messages of the streams that are listened to, since the last call. Generator mode
@@ -314,7 +338,63 @@ impl Exchange {
 
     /// The body of `exchangeInfo` with all symbols.
     pub fn instruments_json(&self) -> String {
-        payload::exchange_info(self.config.symbols.iter(), self.limits.config(), self.config.start)
+        let rows: Vec<_> =
+            self.config.symbols.iter().enumerate().map(|(place, rules)| (rules, self.status(place))).collect();
+        let ask =
+            Ask { now: self.config.start, params: &Params::default(), unit: TimeUnit::default(), door: Door::Rest };
+        info::exchange_info(&rows, &self.config.filters, self.limits.config(), &ask, true)
+    }
+
+    /// Whether a symbol is traded now.
+    pub(crate) fn status(&self, symbol: usize) -> SymbolStatus {
+        self.statuses.get(symbol).copied().unwrap_or_default()
+    }
+
+    /// Halts a symbol or lets it trade again; `false` for an unknown symbol.
+    pub fn set_status(&mut self, symbol: &str, status: SymbolStatus) -> bool {
+        let place = self.symbol_index(symbol);
+        match place.and_then(|place| self.statuses.get_mut(place)) {
+            Some(known) => {
+                *known = status;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether new orders are taken: the symbol trades, and the account may trade.
+    pub(crate) fn takes_orders(&self, account: usize, symbol: usize) -> Result<(), Refusal> {
+        if self.status(symbol) != SymbolStatus::Trading {
+            return Err(Refusal::new(-1013, "Market is closed."));
+        }
+        if self.accounts.get(account).is_some_and(|found| !found.can_trade) {
+            return Err(Refusal::rejected("This action is disabled on this account."));
+        }
+        Ok(())
+    }
+
+    /// A deposit, or a withdrawal if `amount` is negative, by any key of the account. It is
+    /// told as `balanceUpdate` and as an account position.
+    ///
+    /// # Errors
+    /// The key is unknown, or the account has not that much free.
+    pub fn transfer(
+        &mut self,
+        now: Timestamp,
+        api_key: &str,
+        asset: &str,
+        amount: Decimal,
+    ) -> Result<(), TransferError> {
+        let unknown = || TransferError::UnknownKey { api_key: api_key.to_owned() };
+        let account = self.accounts.by_key(api_key).ok_or_else(unknown)?;
+        let first = self.accounts.get(account).map(|found| found.api_key.clone()).ok_or_else(unknown)?;
+        self.accounts
+            .transfer(account, asset, amount)
+            .map_err(|_| TransferError::Insufficient { asset: asset.to_owned(), amount })?;
+        self.user.push(UserMessage { api_key: first, json: payload::balance_update(asset, amount, now) });
+        self.touched.insert(account);
+        self.tell_positions(now);
+        Ok(())
     }
 
     /// What an account owns; empty for an unknown key.

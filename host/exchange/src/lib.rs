@@ -13,7 +13,8 @@
 //! | `filters`, `limits` | the venue's rules on orders and requests |
 //! | `trading` | what happens to own orders |
 //! | `market` | generated and recorded markets, klines, streams |
-//! | [`http`], [`ws_api`] | requests and frames as values |
+//! | [`http`], [`ws_api`], [`streams`] | requests, frames and stream sockets as values |
+//! | [`keys`] | API keys: what checks their signatures, what they may do |
 //! | [`faults`] | what goes wrong on demand |
 //! | [`time`] | the clock: real, accelerated, stepped |
 //! | `payload` | what is written about orders and accounts |
@@ -32,6 +33,7 @@ pub mod exchange;
 pub mod faults;
 mod filters;
 pub mod http;
+pub mod keys;
 mod limits;
 mod market;
 mod matching;
@@ -39,16 +41,20 @@ mod order;
 mod payload;
 pub mod recording;
 pub mod server;
+pub mod streams;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod testing;
 pub mod time;
 mod trading;
+mod units;
 pub mod ws_api;
 
-pub use config::{AccountConfig, ExchangeConfig, LimitConfig, SymbolConfig};
-pub use error::ExchangeError;
+pub use config::{AccountConfig, ExchangeConfig, LimitConfig, SymbolConfig, SymbolStatus};
+pub use error::{ExchangeError, TransferError};
 pub use exchange::{Exchange, UserMessage};
 pub use http::{HttpRequest, HttpResponse};
 pub use market::feed::StreamMessage;
+pub use streams::StreamSession;
+pub use units::TimeUnit;
 pub use ws_api::WsSession;

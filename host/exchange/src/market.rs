@@ -4,7 +4,9 @@
 //! |--|--|
 //! | [`generator`] | the generated market: a price process, quotes and takers |
 //! | [`replay`] | the recorded market and its fill model |
-//! | [`candles`] | klines and 24 h figures from trades |
+//! | [`tape`] | the newest trades |
+//! | [`candles`], [`grid`] | klines and rolling figures from trades |
+//! | [`names`], [`messages`] | names of streams, and what they say |
 //! | [`feed`] | stream messages, built only for streams that someone listens to |
 //!
 //! In the generated market own orders take part: what they take is gone, and what they
@@ -14,18 +16,24 @@
 pub(crate) mod candles;
 pub(crate) mod feed;
 pub(crate) mod generator;
+pub(crate) mod grid;
+pub(crate) mod messages;
+pub(crate) mod names;
 pub(crate) mod replay;
+pub(crate) mod tape;
 
 use ringfence_model::{Decimal, Side, Timestamp};
 
 use crate::matching::book::Book;
 use candles::Candles;
+use tape::{Aggregate, Tape};
 
 /// Book and trades of one symbol.
 #[derive(Debug)]
 pub(crate) struct Market {
     pub(crate) book: Book,
     pub(crate) candles: Candles,
+    pub(crate) tape: Tape,
     pub(crate) last_price: Option<Decimal>,
     /// A recording with single trades: aggregate ones are the same again.
     pub(crate) has_single_trades: bool,
@@ -48,6 +56,7 @@ impl Market {
         Market {
             book,
             candles: Candles::default(),
+            tape: Tape::default(),
             last_price: None,
             has_single_trades: false,
             next_trade_id: 1,
@@ -61,16 +70,43 @@ impl Market {
         id
     }
 
-    pub(crate) fn aggregate_id(&mut self) -> u64 {
+    fn aggregate_id(&mut self) -> u64 {
         let id = self.next_aggregate_id;
         self.next_aggregate_id = id.saturating_add(1);
         id
     }
 
-    /// A trade moves the last price and the klines.
-    pub(crate) fn traded(&mut self, price: Decimal, quantity: Decimal, time: Timestamp) {
-        self.last_price = Some(price);
-        self.candles.trade(price, quantity, time);
+    /// A trade moves the last price and the klines and is remembered.
+    pub(crate) fn traded(&mut self, trade: &PublicTrade) {
+        self.last_price = Some(trade.price);
+        self.candles.trade(trade);
+        self.tape.trade(*trade);
+    }
+
+    /// Trades of one taker as aggregates, one for each run of the same price. The trades
+    /// are the newest ones; their ids are the last that were given.
+    pub(crate) fn aggregated(
+        &mut self,
+        trades: &[(Decimal, Decimal)],
+        aggressor: Side,
+        time: Timestamp,
+    ) -> Vec<Aggregate> {
+        let count = u64::try_from(trades.len()).unwrap_or(0);
+        let mut first = self.next_trade_id.saturating_sub(count);
+        let mut found = Vec::new();
+        for same in trades.chunk_by(|one, other| one.0 == other.0) {
+            let Some((price, _)) = same.first() else {
+                continue;
+            };
+            let quantity = same.iter().fold(Decimal::ZERO, |sum, (_, quantity)| sum.saturating_add(*quantity));
+            let next = first.saturating_add(u64::try_from(same.len()).unwrap_or(0));
+            let id = self.aggregate_id();
+            let trade = Aggregate { id, price: *price, quantity, first, last: next.saturating_sub(1), aggressor, time };
+            self.tape.aggregate(trade);
+            found.push(trade);
+            first = next;
+        }
+        found
     }
 }
 

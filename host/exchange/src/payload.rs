@@ -1,19 +1,24 @@
-//! What the exchange writes about orders and accounts, built from the wire's structs.
-//! No decision is made here.
+//! What the exchange writes about orders, built from the wire's structs. No decision is
+//! made here.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`info`] | the exchange itself: limits, symbols, filters, rules |
+//! | [`market`] | trades, klines, tickers |
+//! | [`account`] | an account and its rates |
+
+pub(crate) mod account;
+pub(crate) mod info;
+pub(crate) mod market;
 
 use ringfence_model::{Balance, Decimal, Timestamp};
 use ringfence_wire::enums::{side_text, time_in_force_text};
 use ringfence_wire::number;
-use ringfence_wire::rest::{
-    self, AccountBalance, AccountInfo, CancelResponse, FillInfo, Filter, MyTrade, OrderAck, OrderFull, OrderInfo,
-    RateLimit, SymbolInfo,
-};
+use ringfence_wire::rest::{self, CancelResponse, FillInfo, MyTrade, OrderAck, OrderFull, OrderInfo};
 use ringfence_wire::user::{AccountPositionPayload, BalancePayload, ExecutionReportPayload};
 use serde::Serialize;
 
-use crate::accounts::Account;
-use crate::config::{LimitConfig, SymbolConfig};
-use crate::order::{Order, OrderType, OwnTrade, SelfTrade};
+use crate::order::{Order, OwnTrade};
 
 /// What an execution report tells.
 #[derive(Debug, Clone)]
@@ -337,145 +342,11 @@ pub(crate) fn my_trade(trade: &OwnTrade, symbol: &str) -> MyTrade {
     }
 }
 
-/// `GET /api/v3/account`.
-pub(crate) fn account(account: &Account, commission: Decimal, omit_zero: bool) -> String {
-    let basis_points = commission.saturating_mul(Decimal::new(10_000, 0)).trunc();
-    let basis_points = u32::try_from(basis_points.mantissa() / 10i128.pow(basis_points.scale())).unwrap_or(0);
-    rest::write(&AccountInfo {
-        maker_commission: basis_points,
-        taker_commission: basis_points,
-        can_trade: true,
-        update_time: account.updated.as_millis(),
-        account_type: "SPOT".to_owned(),
-        balances: account
-            .balances()
-            .into_iter()
-            .filter(|balance| !omit_zero || !balance.free.is_zero() || !balance.locked.is_zero())
-            .map(|balance| AccountBalance { asset: balance.asset, free: balance.free, locked: balance.locked })
-            .collect(),
-    })
-}
-
-/// The limits of `exchangeInfo`; `counts` are weight, and orders in ten seconds and a day.
-pub(crate) fn rate_limits(limits: &LimitConfig, weight: Option<u64>, orders: Option<(u64, u64)>) -> Vec<RateLimit> {
-    let row = |kind: &str, interval: &str, interval_num, limit, count| RateLimit {
-        rate_limit_type: kind.to_owned(),
-        interval: interval.to_owned(),
-        interval_num,
-        limit,
-        count,
-    };
-    vec![
-        row("REQUEST_WEIGHT", "MINUTE", 1, limits.weight_per_minute, weight),
-        row("ORDERS", "SECOND", 10, limits.orders_per_ten_seconds, orders.map(|counts| counts.0)),
-        row("ORDERS", "DAY", 1, limits.orders_per_day, orders.map(|counts| counts.1)),
-        row("RAW_REQUESTS", "MINUTE", 5, limits.raw_per_five_minutes, None),
-    ]
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SymbolMore {
-    #[serde(flatten)]
-    info: SymbolInfo,
-    quote_precision: u32,
-    base_commission_precision: u32,
-    quote_commission_precision: u32,
-    iceberg_allowed: bool,
-    oco_allowed: bool,
-    oto_allowed: bool,
-    opo_allowed: bool,
-    allow_trailing_stop: bool,
-    cancel_replace_allowed: bool,
-    peg_instructions_allowed: bool,
-    is_spot_trading_allowed: bool,
-    is_margin_trading_allowed: bool,
-    permissions: [&'static str; 0],
-    default_self_trade_prevention_mode: &'static str,
-    allowed_self_trade_prevention_modes: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Info<'a> {
-    timezone: &'a str,
-    server_time: u64,
-    rate_limits: Vec<RateLimit>,
-    exchange_filters: [u8; 0],
-    symbols: Vec<SymbolMore>,
-}
-
-fn symbol_info(rules: &SymbolConfig) -> SymbolMore {
-    SymbolMore {
-        info: SymbolInfo {
-            symbol: rules.symbol.clone(),
-            status: "TRADING".to_owned(),
-            base_asset: rules.base.clone(),
-            base_asset_precision: 8,
-            quote_asset: rules.quote.clone(),
-            quote_asset_precision: 8,
-            order_types: [OrderType::Limit, OrderType::LimitMaker, OrderType::Market]
-                .iter()
-                .map(|kind| kind.word().to_owned())
-                .collect(),
-            filters: vec![
-                Filter::Price {
-                    min_price: rules.filters.price.min,
-                    max_price: rules.filters.price.max,
-                    tick_size: rules.filters.price.tick,
-                },
-                Filter::LotSize {
-                    min_qty: rules.filters.lot_size.min,
-                    max_qty: rules.filters.lot_size.max,
-                    step_size: rules.filters.lot_size.step,
-                },
-                Filter::MarketLotSize {
-                    min_qty: Decimal::ZERO,
-                    max_qty: rules.filters.market_lot_size.map_or(Decimal::ZERO, |market| market.max),
-                    step_size: Decimal::ZERO,
-                },
-                Filter::Notional {
-                    min_notional: rules.filters.notional.map_or(Decimal::ZERO, |notional| notional.min),
-                    apply_min_to_market: true,
-                    max_notional: rules.filters.notional.map_or(Decimal::ZERO, |notional| notional.max),
-                    apply_max_to_market: false,
-                    avg_price_mins: 0,
-                },
-                Filter::MaxNumOrders { max_num_orders: rules.filters.max_num_orders.unwrap_or(0) },
-            ],
-            permission_sets: vec![vec!["SPOT".to_owned()]],
-            amend_allowed: true,
-            quote_order_qty_market_allowed: true,
-        },
-        quote_precision: 8,
-        base_commission_precision: 8,
-        quote_commission_precision: 8,
-        iceberg_allowed: false,
-        oco_allowed: false,
-        oto_allowed: false,
-        opo_allowed: false,
-        allow_trailing_stop: false,
-        cancel_replace_allowed: false,
-        peg_instructions_allowed: false,
-        is_spot_trading_allowed: true,
-        is_margin_trading_allowed: false,
-        permissions: [],
-        default_self_trade_prevention_mode: SelfTrade::ALLOWED[0].word(),
-        allowed_self_trade_prevention_modes: SelfTrade::ALLOWED.iter().map(|mode| mode.word()).collect(),
-    }
-}
-
-/// `GET /api/v3/exchangeInfo`: a superset of what the wire reads.
-pub(crate) fn exchange_info<'a>(
-    symbols: impl Iterator<Item = &'a SymbolConfig>,
-    limits: &LimitConfig,
-    now: Timestamp,
-) -> String {
-    rest::write(&Info {
-        timezone: "UTC",
-        server_time: now.as_millis(),
-        rate_limits: rate_limits(limits, None, None),
-        exchange_filters: [],
-        symbols: symbols.map(symbol_info).collect(),
-    })
+/// `balanceUpdate`: a deposit or a withdrawal.
+pub(crate) fn balance_update(asset: &str, delta: Decimal, now: Timestamp) -> String {
+    format!(
+        r#"{{"e":"balanceUpdate","E":{now},"a":"{asset}","d":"{}","T":{now}}}"#,
+        number::text(delta),
+        now = now.as_millis()
+    )
 }

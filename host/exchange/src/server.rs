@@ -131,7 +131,10 @@ pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -
             // An error means that the handle was dropped, which also ends the server.
             let _ = stopped.wait_for(|stop| *stop).await;
         };
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
+        if let Err(error) = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(until)
+            .await
+        {
             tracing::error!(%error, "the exchange's server ended");
         }
     });

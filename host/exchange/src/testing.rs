@@ -72,7 +72,7 @@ impl Desk {
         body: &str,
         key: Option<&str>,
     ) -> HttpResponse {
-        let request = HttpRequest { method, path, query, body, api_key: key };
+        let request = HttpRequest { method, path, query, body, api_key: key, ..HttpRequest::default() };
         self.exchange.http(self.now, &request)
     }
 

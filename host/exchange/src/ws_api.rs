@@ -1,160 +1,164 @@
-//! The WebSocket API: the same calls as REST in frames, and user data subscriptions.
+//! The WebSocket API: the same calls as REST in frames, and the session's own methods.
+//!
+//! | module | holds |
+//! |--|--|
+//! | `frame` | reading requests and writing answers |
+//! | `session` | logging on, subscriptions to user data |
 
-use std::collections::BTreeMap;
+mod frame;
+mod session;
 
 use ringfence_model::Timestamp;
-use ringfence_wire::rest::{self, ErrorBody};
-use ringfence_wire::ws_api::{Request, Response, Subscribed};
-use serde_json::{Value, json};
 
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
-use crate::http::auth::Credentials;
-use crate::http::call::{Ask, Call, Run, TimeUnit};
+use crate::http::auth::{Credentials, Failed, Moments};
+use crate::http::call::{Ask, Call, Door, Right, Run};
 use crate::http::params::Params;
-use crate::payload;
+use crate::limits::{OrderCounts, Refused};
+use crate::payload::info;
+use frame::{Request, Told};
+
+pub use session::WsSession;
 
 /// Weight of the session and subscription methods.
 const SESSION_WEIGHT: u64 = 2;
 
-/// One connection of the WebSocket API.
-#[derive(Debug, Clone, Default)]
-pub struct WsSession {
-    subscriptions: BTreeMap<u64, String>,
-    next: u64,
+/// The goodbye before the server ends: no subscription, no envelope.
+pub fn server_shutdown(now: Timestamp) -> String {
+    format!(r#"{{"event":{{"e":"serverShutdown","E":{}}}}}"#, now.as_millis())
 }
 
-impl WsSession {
-    /// Subscriptions to accounts: their number and the account's key.
-    pub fn subscriptions(&self) -> impl Iterator<Item = (u64, &str)> {
-        self.subscriptions.iter().map(|(id, key)| (*id, key.as_str()))
-    }
+/// What a request costs and whose order counts its answer tells.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    weight: u64,
+    orders_of: Option<usize>,
 }
 
 impl Exchange {
-    /// Answers one frame of the WebSocket API.
+    /// Answers one frame of the WebSocket API. Events that the frame causes in its own
+    /// session wait in [`WsSession::take_events`]; a session that [`WsSession::is_ended`]
+    /// is closed after its answer.
     pub fn ws_api(&mut self, now: Timestamp, session: &mut WsSession, text: &str) -> String {
-        let request: Request = match serde_json::from_str(text) {
-            Ok(request) => request,
-            Err(_) => {
-                let refusal = Refusal::new(-1135, "Invalid JSON Request");
-                return self.frame(now, Value::Null, None, Err(refusal));
-            }
-        };
-        let params = Params::of_json(&request.params);
-        let method = request.method.strip_prefix("v3/").unwrap_or(&request.method).to_owned();
-        let call = Call::of_ws(&method);
-        let weight = call.map_or(SESSION_WEIGHT, |call| (call.weight)(&params));
-        if let Err(exceeded) = self.limits.request(now, weight) {
-            return self.frame(now, request.id, None, Err(Refusal::too_much_weight(exceeded)));
-        }
-        let mut account = None;
-        let ask = Ask { now, params: &params, unit: TimeUnit::default() };
-        let result = match call.map(|call| call.run) {
-            Some(Run::Signed(_, run)) => self.ws_account(now, &params).and_then(|found| {
-                account = Some(found);
-                run(self, found, &ask)
-            }),
-            Some(Run::Public(run)) => run(self, &ask),
-            None => self.session_call(now, session, &method, &params),
-        };
-        let refunded = result.is_ok() && call.is_some_and(|call| call.refunded);
-        self.limits.add_weight(now, if refunded { 0 } else { weight });
-        let orders_of = account.filter(|_| call.is_some_and(|call| call.counts_orders));
-        let hidden = request.params.get("returnRateLimits") == Some(&Value::Bool(false));
-        let result = result.and_then(|body| {
-            serde_json::from_str(&body)
-                .map_err(|_| Refusal::new(-1000, "An unknown error occurred while processing the request."))
-        });
-        let frame = self.answer(now, request.id, orders_of, result, hidden);
-        rest::write(&frame)
+        self.ws_api_received(now, now, session, text)
     }
 
-    fn ws_account(&self, now: Timestamp, params: &Params) -> Result<usize, Refusal> {
+    /// [`Exchange::ws_api`] of a frame that came some time before it is carried out.
+    pub fn ws_api_received(
+        &mut self,
+        received: Timestamp,
+        now: Timestamp,
+        session: &mut WsSession,
+        text: &str,
+    ) -> String {
+        let read = Request::read(text);
+        let (id, request) = match &read {
+            Ok(request) => (request.id, Some(request)),
+            Err(_) => ("null", None),
+        };
+        let method = request.map(|request| request.method.strip_prefix("v3/").unwrap_or(&request.method));
+        let served = self.config.listen_keys;
+        let call = method.and_then(Call::of_ws).filter(|call| call.is_served(served));
+        let weight = match (call, request) {
+            (Some(call), Some(request)) => (call.weight)(&request.params),
+            _ => SESSION_WEIGHT,
+        };
+        if let Err(refused) = self.limits.request(now, session.ip, weight) {
+            session.ended = matches!(refused, Refused::Banned { .. });
+            let refusal = Refusal::limited(now, refused);
+            return self.told(now, session, id, request, Cost::default(), Err(refusal));
+        }
+        let mut cost = Cost { weight, orders_of: None };
+        let result = match (request, &read) {
+            (Some(request), _) => {
+                let moments = Moments { received, now };
+                match call {
+                    Some(call) => self.ws_call(moments, session, call, &request.params, &mut cost),
+                    None => self.session_call(moments, session, method.unwrap_or_default(), &request.params),
+                }
+            }
+            (None, Err(refusal)) => Err(refusal.clone()),
+            (None, Ok(_)) => Err(Refusal::not_found()),
+        };
+        if result.is_ok() && call.is_some_and(|call| call.refunded) {
+            cost.weight = 0;
+        }
+        self.told(now, session, id, request, cost, result)
+    }
+
+    fn ws_call(
+        &mut self,
+        moments: Moments,
+        session: &WsSession,
+        call: &Call,
+        params: &Params,
+        cost: &mut Cost,
+    ) -> Result<String, Refusal> {
+        let ask = Ask { now: moments.now, params, unit: session.unit, door: Door::WsApi };
+        match call.run {
+            Run::Public(run) => run(self, &ask),
+            Run::Keyed(run) => {
+                let account = self.key_account(params.get("apiKey"), session.ip, Right::UserStream)?;
+                run(self, account, &ask)
+            }
+            Run::Signed(right, run) => {
+                let account = self
+                    .ws_account(moments, session, params, right)
+                    .map_err(|failed| self.late(moments.now, call, failed))?;
+                cost.orders_of = Some(account).filter(|_| call.counts_orders);
+                run(self, account, &ask)
+            }
+        }
+    }
+
+    /// The account that signed the request, or whose key the session is logged on with.
+    pub(super) fn ws_account(
+        &self,
+        moments: Moments,
+        session: &WsSession,
+        params: &Params,
+        right: Right,
+    ) -> Result<usize, Failed> {
+        let signed = params.get("apiKey").is_some() || params.get("signature").is_some();
+        if let Some(key) = session.logged_on_key().filter(|_| !signed) {
+            let account = self.key_account(Some(key), session.ip, right)?;
+            self.session_in_time(moments, account, params)?;
+            return Ok(account);
+        }
         let credentials = Credentials {
             api_key: params.get("apiKey"),
             payload: &params.payload(),
             signature: params.get("signature"),
+            ip: session.ip,
         };
-        self.authenticate(now, &credentials, params)
+        self.authenticate(moments, &credentials, params, right)
     }
 
-    fn session_call(
+    fn told(
         &mut self,
         now: Timestamp,
-        session: &mut WsSession,
-        method: &str,
-        params: &Params,
-    ) -> Result<String, Refusal> {
-        match method {
-            "userDataStream.subscribe.signature" => {
-                let account = self.ws_account(now, params)?;
-                let key = self.accounts.get(account).map(|found| found.api_key.clone()).unwrap_or_default();
-                if session.subscriptions.values().any(|subscribed| *subscribed == key) {
-                    return Err(Refusal::new(-2035, "User Data Stream subscription already active."));
-                }
-                let subscription_id = session.next;
-                session.next = session.next.saturating_add(1);
-                session.subscriptions.insert(subscription_id, key);
-                Ok(rest::write(&Subscribed { subscription_id }))
-            }
-            "userDataStream.unsubscribe" => {
-                match params.integer("subscriptionId")? {
-                    Some(id) => {
-                        if session.subscriptions.remove(&id).is_none() {
-                            return Err(Refusal::new(-2036, "User Data Stream subscription not active."));
-                        }
-                    }
-                    None => session.subscriptions.clear(),
-                }
-                Ok("{}".to_owned())
-            }
-            "session.subscriptions" => {
-                let rows: Vec<_> = session.subscriptions.keys().map(|id| json!({ "subscriptionId": id })).collect();
-                Ok(rest::write(&rows))
-            }
-            "session.status" => Ok(json!({
-                "apiKey": null,
-                "authorizedSince": null,
-                "connectedSince": null,
-                "returnRateLimits": true,
-                "serverTime": now.as_millis(),
-                "userDataStream": !session.subscriptions.is_empty(),
-            })
-            .to_string()),
-            // Logging on needs an Ed25519 key; accounts here have HMAC keys.
-            "session.logon" | "userDataStream.subscribe" => Err(Refusal::new(
-                -1020,
-                "This operation is not supported: session.logon needs an Ed25519 key; use userDataStream.subscribe.signature.",
-            )),
-            other => Err(Refusal::new(-1020, format!("This operation is not supported: {other}"))),
-        }
-    }
-
-    fn frame(&mut self, now: Timestamp, id: Value, orders_of: Option<usize>, result: Result<Value, Refusal>) -> String {
-        let frame = self.answer(now, id, orders_of, result, false);
-        rest::write(&frame)
-    }
-
-    fn answer(
-        &mut self,
-        now: Timestamp,
-        id: Value,
-        orders_of: Option<usize>,
-        result: Result<Value, Refusal>,
-        hide_limits: bool,
-    ) -> Response {
-        let weight = self.limits.add_weight(now, 0);
-        let orders = orders_of.map(|account| self.limits.order_counts(now, account));
-        let rate_limits = payload::rate_limits(self.limits.config(), Some(weight), orders)
-            .into_iter()
-            .filter(|row| !hide_limits && row.count.is_some())
-            .collect();
-        let (status, result, error) = match result {
-            Ok(result) => (200, Some(result), None),
-            Err(refusal) => (refusal.status, None, Some(ErrorBody { code: refusal.code, msg: refusal.msg })),
+        session: &WsSession,
+        id: &str,
+        request: Option<&Request<'_>>,
+        cost: Cost,
+        result: Result<String, Refusal>,
+    ) -> String {
+        let used = self.limits.add_weight(now, session.ip, cost.weight);
+        let shown = match request.and_then(|request| request.params.get("returnRateLimits")) {
+            Some(word) => word.eq_ignore_ascii_case("true"),
+            None => session.shows_limits,
         };
-        Response { id, status, result, error, rate_limits }
+        let limits = shown.then(|| {
+            let orders = cost.orders_of.map(|account| {
+                let OrderCounts { short, day } = self.limits.order_counts(now, account);
+                info::order_limits(self.limits.config(), Some((short, day)))
+            });
+            let mut rows: Vec<_> = orders.into_iter().flatten().collect();
+            rows.push(info::weight_limit(self.limits.config(), Some(used)));
+            rows
+        });
+        Told { id, now, unit: session.unit, result, limits }.write()
     }
 }
 

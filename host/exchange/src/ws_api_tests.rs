@@ -65,7 +65,7 @@ fn an_account_is_subscribed_to_once_with_its_signature() {
     assert_eq!(ask("userDataStream.unsubscribe", &json!({"subscriptionId": 0})).0, json!({}));
     assert_eq!(ask("userDataStream.unsubscribe", &json!({})).0, json!({}));
     assert_eq!(ask("session.subscriptions", &json!({})).0, json!([]));
-    assert_eq!(ask("session.logon", &ada).1, -1020);
+    assert_eq!(ask("session.logon", &ada).1, -4056);
     assert_eq!(ask("no.such.method", &json!({})).1, -1020);
     assert_eq!(session.subscriptions().count(), 0);
     let answer = desk.exchange.ws_api(desk.now, &mut session, "{no json");

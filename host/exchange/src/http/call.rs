@@ -5,31 +5,28 @@
 use ringfence_model::Timestamp;
 
 use super::params::Params;
-use super::{account, general, lists, market_data, queries, trade};
+use super::{account, general, listen_keys, lists, market_data, queries, tickers, trade};
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
+use crate::units::TimeUnit;
 
 /// All calls, family by family.
-const FAMILIES: [&[Call]; 6] =
-    [general::CALLS, market_data::CALLS, account::CALLS, trade::CALLS, lists::CALLS, queries::CALLS];
+const FAMILIES: [&[Call]; 8] = [
+    general::CALLS,
+    market_data::CALLS,
+    tickers::CALLS,
+    account::CALLS,
+    trade::CALLS,
+    lists::CALLS,
+    queries::CALLS,
+    listen_keys::CALLS,
+];
 
-/// The unit in which an answer writes times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum TimeUnit {
-    #[default]
-    Milliseconds,
-    #[allow(dead_code, reason = "no request asks for it yet")]
-    Microseconds,
-}
-
-impl TimeUnit {
-    /// A time as the answer writes it.
-    pub(crate) const fn write(self, time: Timestamp) -> u64 {
-        match self {
-            TimeUnit::Milliseconds => time.as_millis(),
-            TimeUnit::Microseconds => time.0,
-        }
-    }
+/// By which API a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    Rest,
+    WsApi,
 }
 
 /// A request on its way to what carries it out; rights and limits are checked.
@@ -38,6 +35,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) now: Timestamp,
     pub(crate) params: &'a Params,
     pub(crate) unit: TimeUnit,
+    pub(crate) door: Door,
 }
 
 /// What a key must be allowed to do.
@@ -45,6 +43,7 @@ pub(crate) struct Ask<'a> {
 pub(crate) enum Right {
     Trade,
     UserData,
+    UserStream,
 }
 
 type Answer = Result<String, Refusal>;
@@ -53,10 +52,9 @@ type Answer = Result<String, Refusal>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Run {
     Public(fn(&mut Exchange, &Ask<'_>) -> Answer),
-    Signed(
-        #[expect(dead_code, reason = "keys carry no rights yet")] Right,
-        fn(&mut Exchange, usize, &Ask<'_>) -> Answer,
-    ),
+    Signed(Right, fn(&mut Exchange, usize, &Ask<'_>) -> Answer),
+    /// Listen keys: a key, but no signature; served only if the configuration says so.
+    Keyed(fn(&mut Exchange, usize, &Ask<'_>) -> Answer),
 }
 
 /// A call.
@@ -96,6 +94,11 @@ impl Call {
     pub(crate) const fn counts_orders(mut self) -> Self {
         self.counts_orders = true;
         self
+    }
+
+    /// Listen keys are served only if they are wanted.
+    pub(crate) const fn is_served(&self, listen_keys: bool) -> bool {
+        listen_keys || !matches!(self.run, Run::Keyed(_))
     }
 
     fn all() -> impl Iterator<Item = &'static Call> {

@@ -1,18 +1,29 @@
 //! Parameters of a request, and reading them with the venue's refusals.
 
 use ringfence_model::{Decimal, Timestamp};
-use serde_json::{Map, Value};
 
 use crate::answer::Refusal;
 
 /// More than any call has; the venue refuses such requests too.
 const MOST: usize = 64;
 const NUMBER: &str = r"^([0-9]{1,20})(\.[0-9]{1,20})?$";
+const SYMBOL: &str = r"^[\w\-._&&[^a-z]]{1,50}$";
+const SYMBOLS: &str = r#"^\[("[\w\-._&&[^a-z]]{1,50}"(,"[\w\-._&&[^a-z]]{1,50}"){0,}){0,1}\]$"#;
+const ZONE: &str = r"^(?:[+-]?(?:0?[0-9]|1[0-4])(?::[0-5][0-9])?)$";
 const CLIENT_ID: &str = r"^[\.A-Z\:/a-z0-9_-]{1,36}$";
 
 /// Names and decoded values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params(Vec<(String, String)>);
+
+/// Letters of a symbol's name: any script's, but no lower-case Latin ones.
+fn symbol_letter(letter: char) -> bool {
+    (letter.is_alphanumeric() && !letter.is_ascii_lowercase()) || matches!(letter, '-' | '_' | '.')
+}
+
+fn is_symbol(name: &str) -> bool {
+    (1..=50).contains(&name.chars().count()) && name.chars().all(symbol_letter)
+}
 
 pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -54,13 +65,17 @@ impl Params {
         Ok(Params(found))
     }
 
-    /// Of a WebSocket API request. Numbers keep the text in which they were sent.
-    pub(crate) fn of_json(params: &Map<String, Value>) -> Self {
-        let text = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        Params(params.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+    /// Of a WebSocket API request, each with the text in which it was sent.
+    pub(crate) fn of_pairs(pairs: Vec<(String, String)>) -> Result<Self, Refusal> {
+        if pairs.len() > MOST {
+            return Err(Refusal::new(-1101, "Too many parameters sent for this endpoint."));
+        }
+        for (place, (name, _)) in pairs.iter().enumerate() {
+            if pairs.iter().take(place).any(|(known, _)| known == name) {
+                return Err(Refusal::new(-1101, "Duplicate values for a parameter detected."));
+            }
+        }
+        Ok(Params(pairs))
     }
 
     /// What a WebSocket API request signs: sorted by name, not encoded.
@@ -151,13 +166,63 @@ impl Params {
         }
     }
 
-    /// A list in JSON: `["BTCUSDT","ETHUSDT"]`.
+    /// The name of a symbol.
+    pub(crate) fn symbol(&self) -> Result<&str, Refusal> {
+        let name = self.need("symbol")?;
+        if is_symbol(name) { Ok(name) } else { Err(Refusal::illegal("symbol", SYMBOL)) }
+    }
+
+    /// A list of names in JSON: `["BTCUSDT","ETHUSDT"]`.
     pub(crate) fn list(&self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        serde_json::from_str(text)
-            .map(Some)
-            .map_err(|_| Refusal::illegal(name, r#"^\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}")*\]$"#))
+        match serde_json::from_str::<Vec<String>>(text) {
+            Ok(names) if names.iter().all(|name| is_symbol(name)) => Ok(Some(names)),
+            _ => Err(Refusal::illegal(name, SYMBOLS)),
+        }
+    }
+
+    /// One word, or a list of words in JSON.
+    pub(crate) fn words(&self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+        match self.get(name) {
+            Some(word) if !word.starts_with('[') => {
+                if is_symbol(word) {
+                    Ok(Some(vec![word.to_owned()]))
+                } else {
+                    Err(Refusal::illegal(name, SYMBOLS))
+                }
+            }
+            _ => self.list(name),
+        }
+    }
+
+    /// A time zone as seconds ahead of UTC: `8`, `-1:00`, `05:45`; from -12:00 to +14:00.
+    pub(crate) fn zone(&self, name: &str) -> Result<i32, Refusal> {
+        let Some(text) = self.get(name) else {
+            return Ok(0);
+        };
+        let (sign, clock) = match text.as_bytes().first() {
+            Some(b'-') => (-1, text.get(1..)),
+            Some(b'+') => (1, text.get(1..)),
+            _ => (1, Some(text)),
+        };
+        let digits = |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = clock.and_then(|clock| {
+            let (hours, minutes) = clock.split_once(':').unwrap_or((clock, "00"));
+            if !digits(hours) || !digits(minutes) || minutes.len() != 2 {
+                return None;
+            }
+            let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+            hours.checked_mul(3_600)?.checked_add(minutes.checked_mul(60).filter(|_| minutes < 60)?)?.checked_mul(sign)
+        });
+        seconds
+            .filter(|seconds| (-12 * 3_600..=14 * 3_600).contains(seconds))
+            .ok_or_else(|| Refusal::illegal(name, ZONE))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "params_tests.rs"]
+mod tests;

@@ -42,7 +42,8 @@ POST   order       | M&quoteOrderQty=1                              | -1013 Filt
 POST   order       | M&quantity=1&price=5                           | -1106 Parameter 'price' sent when not required.
 POST   order       | M&quantity=1&timeInForce=GTC                   | -1106 Parameter 'timeInForce' sent when not required.
 POST   order       | M&quantity=1&quoteOrderQty=9                   | -1106 Parameter 'quoteOrderQty' sent when not required.
-POST   order       | M&quantity=1&recvWindow=60001                  | -1131 recvWindow must be less than 60000
+POST   order       | M&quantity=1&recvWindow=60001                  | -1102 'recvWindow' contains unexpected value. Cannot be greater than 60000.
+POST   order       | M&quantity=1&recvWindow=5000.1234              | -1111 Parameter 'recvWindow' has too much precision.
 POST   order       | L&quantity=100&price=59000                     | -2010 Account has insufficient balance for requested action.
 POST   order       | S&side=SELL&type=MARKET&quantity=11            | -2010 Account has insufficient balance for requested action.
 POST   order       | S&side=BUY&type=LIMIT_MAKER&price=70000&quantity=0.1 | -2010 Order would immediately match and take.
@@ -94,7 +95,7 @@ fn what_is_wrong_with_a_request_is_said_in_the_venues_words() {
 fn market_data_is_refused_too() {
     let mut desk = Desk::open(config(1));
     for (path, query, code) in [
-        ("depth", "symbol=btcusdt", -1121),
+        ("depth", "symbol=btcusdt", -1100),
         ("depth", "", -1102),
         ("depth", "symbol=BTCUSDT&limit=0", -1130),
         ("klines", "symbol=BTCUSDT&interval=7m", -1120),

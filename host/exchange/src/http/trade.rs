@@ -127,6 +127,7 @@ impl Exchange {
     fn place_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
         let (now, params) = (ask.now, ask.params);
         let (placement, response) = self.read_order(account, params)?;
+        self.takes_orders(account, placement.symbol)?;
         self.limits.may_order(now, account).map_err(Refusal::too_many_orders)?;
         let id = self.place(now, placement)?;
         let order = self
@@ -143,6 +144,7 @@ impl Exchange {
     fn test_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
         let params = ask.params;
         let (placement, _) = self.read_order(account, params)?;
+        self.takes_orders(account, placement.symbol)?;
         self.check_filters(&placement)?;
         Ok("{}".to_owned())
     }

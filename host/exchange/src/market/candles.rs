@@ -1,20 +1,26 @@
-//! Klines and rolling figures from trades. Seconds and minutes are kept; longer
+//! Klines and rolling figures from trades. Seconds, minutes and hours are kept; longer
 //! intervals are put together when asked for.
 
 use std::collections::VecDeque;
 
-use ringfence_model::event::{Kline, Ticker};
-use ringfence_model::{Decimal, InstrumentId, Micros, Timestamp};
+use ringfence_model::{Decimal, Side, Timestamp};
+
+use super::PublicTrade;
+use super::grid::Grid;
 
 /// Two hours of seconds.
 const KEPT_SECONDS: usize = 7_200;
-/// A week of minutes.
-const KEPT_MINUTES: usize = 10_080;
-const DAY: Micros = Micros::from_secs(86_400);
+/// A week of minutes, the longest rolling window, and a little more.
+const KEPT_MINUTES: usize = 10_200;
+/// More than a year of hours.
+const KEPT_HOURS: usize = 10_000;
+/// No trade has this id.
+const NO_TRADE: i64 = -1;
 
 /// What happened in one interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Candle {
+    /// In seconds.
     pub(crate) open_time: u64,
     pub(crate) open: Decimal,
     pub(crate) high: Decimal,
@@ -23,10 +29,17 @@ pub(crate) struct Candle {
     pub(crate) volume: Decimal,
     pub(crate) quote_volume: Decimal,
     pub(crate) trades: u64,
+    /// Of takers that bought.
+    pub(crate) taker_volume: Decimal,
+    pub(crate) taker_quote_volume: Decimal,
+    /// Minus one if there was no trade.
+    pub(crate) first_id: i64,
+    pub(crate) last_id: i64,
 }
 
 impl Candle {
-    fn new(open_time: u64, price: Decimal) -> Self {
+    /// An interval without a trade.
+    pub(crate) fn flat(open_time: u64, price: Decimal) -> Self {
         Candle {
             open_time,
             open: price,
@@ -36,6 +49,26 @@ impl Candle {
             volume: Decimal::ZERO,
             quote_volume: Decimal::ZERO,
             trades: 0,
+            taker_volume: Decimal::ZERO,
+            taker_quote_volume: Decimal::ZERO,
+            first_id: NO_TRADE,
+            last_id: NO_TRADE,
+        }
+    }
+
+    fn of_trade(trade: &PublicTrade) -> Self {
+        let quote = trade.price.saturating_mul(trade.quantity);
+        let id = i64::try_from(trade.id).unwrap_or(NO_TRADE);
+        let bought = trade.aggressor == Side::Buy;
+        Candle {
+            volume: trade.quantity,
+            quote_volume: quote,
+            trades: 1,
+            taker_volume: if bought { trade.quantity } else { Decimal::ZERO },
+            taker_quote_volume: if bought { quote } else { Decimal::ZERO },
+            first_id: id,
+            last_id: id,
+            ..Candle::flat(trade.time.as_millis() / 1_000, trade.price)
         }
     }
 
@@ -46,105 +79,138 @@ impl Candle {
         self.volume = self.volume.saturating_add(later.volume);
         self.quote_volume = self.quote_volume.saturating_add(later.quote_volume);
         self.trades = self.trades.saturating_add(later.trades);
+        self.taker_volume = self.taker_volume.saturating_add(later.taker_volume);
+        self.taker_quote_volume = self.taker_quote_volume.saturating_add(later.taker_quote_volume);
+        if self.first_id < 0 {
+            self.first_id = later.first_id;
+        }
+        if later.last_id >= 0 {
+            self.last_id = later.last_id;
+        }
     }
 
-    /// In the model's words.
-    pub(crate) fn kline(&self, instrument: InstrumentId, interval: u32, now: Timestamp) -> Kline {
-        Kline {
-            instrument,
-            interval,
-            open_time: Timestamp::from_millis(self.open_time.saturating_mul(1_000)),
-            open: self.open,
-            high: self.high,
-            low: self.low,
-            close: self.close,
-            volume: self.volume,
-            quote_volume: self.quote_volume,
-            trades: self.trades,
-            closed: self.open_time.saturating_add(u64::from(interval)) <= now.as_millis() / 1_000,
+    /// Volume-weighted average price; the last price if nothing was traded.
+    pub(crate) fn average(&self) -> Decimal {
+        let average = if self.volume.is_zero() { None } else { self.quote_volume.checked_div(self.volume) };
+        average.unwrap_or(self.close).round_dp(8)
+    }
+}
+
+/// Which klines are asked for. Without `start` the newest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+    pub(crate) limit: usize,
+}
+
+/// Figures of a window; its times are those of the question, not those of trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) sum: Candle,
+    /// Price of the last trade before the window.
+    pub(crate) before: Decimal,
+}
+
+/// Candles of one length, oldest first.
+#[derive(Debug, Clone)]
+struct Row {
+    interval: u32,
+    kept: usize,
+    candles: VecDeque<Candle>,
+}
+
+impl Row {
+    const fn new(interval: u32, kept: usize) -> Self {
+        Row { interval, kept, candles: VecDeque::new() }
+    }
+
+    /// A late trade counts for the newest candle.
+    fn add(&mut self, one: &Candle) {
+        let open_time = Grid::utc(self.interval).floor(one.open_time);
+        match self.candles.back_mut() {
+            Some(last) if last.open_time >= open_time => last.join(one),
+            _ => {
+                if self.candles.len() >= self.kept {
+                    self.candles.pop_front();
+                }
+                self.candles.push_back(Candle { open_time, ..*one });
+            }
         }
     }
 }
 
-/// Begin of the interval that a second lies in. Weeks begin on Monday; a month counts
-/// thirty days.
-pub(crate) fn floor(second: u64, interval: u32) -> u64 {
-    // 1970-01-01 was a Thursday; Monday is four days later.
-    let offset = if interval == 604_800 { 4 * 86_400 } else { 0 };
-    let shifted = second.saturating_sub(offset);
-    shifted.saturating_sub(shifted % u64::from(interval.max(1))).saturating_add(offset)
+/// Seconds, minutes and hours of one symbol.
+#[derive(Debug, Clone)]
+pub(crate) struct Candles {
+    seconds: Row,
+    minutes: Row,
+    hours: Row,
 }
 
-/// Seconds and minutes of one symbol; open times are in seconds.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Candles {
-    seconds: VecDeque<Candle>,
-    minutes: VecDeque<Candle>,
+impl Default for Candles {
+    fn default() -> Self {
+        Candles {
+            seconds: Row::new(1, KEPT_SECONDS),
+            minutes: Row::new(60, KEPT_MINUTES),
+            hours: Row::new(3_600, KEPT_HOURS),
+        }
+    }
 }
 
 impl Candles {
-    /// Books a trade. Times never run backwards by more than the venue's own disorder; a
-    /// late trade counts for the newest candle.
-    pub(crate) fn trade(&mut self, price: Decimal, quantity: Decimal, time: Timestamp) {
-        let second = time.as_millis() / 1_000;
-        let mut one = Candle::new(second, price);
-        one.volume = quantity;
-        one.quote_volume = price.saturating_mul(quantity);
-        one.trades = 1;
-        for (candles, interval, kept) in [(&mut self.seconds, 1, KEPT_SECONDS), (&mut self.minutes, 60, KEPT_MINUTES)] {
-            let open_time = floor(second, interval);
-            match candles.back_mut() {
-                Some(last) if last.open_time >= open_time => last.join(&one),
-                _ => {
-                    candles.push_back(Candle { open_time, ..one });
-                    if candles.len() > kept {
-                        candles.pop_front();
-                    }
-                }
-            }
+    /// Books a trade.
+    pub(crate) fn trade(&mut self, trade: &PublicTrade) {
+        let one = Candle::of_trade(trade);
+        for row in [&mut self.seconds, &mut self.minutes, &mut self.hours] {
+            row.add(&one);
         }
     }
 
     /// A minute before the first trade, oldest first.
-    pub(crate) fn seed_minute(&mut self, minute: Candle) {
-        self.minutes.push_back(minute);
+    pub(crate) fn seed_minute(&mut self, minute: &Candle) {
+        self.minutes.add(minute);
+        self.hours.add(minute);
     }
 
-    /// Candles of an interval from `start` on (or the newest), oldest first, at most
-    /// `limit`. Intervals without a trade are flat, as at the venue.
-    pub(crate) fn list(
-        &self,
-        interval: u32,
-        start: Option<Timestamp>,
-        end: Option<Timestamp>,
-        now: Timestamp,
-        limit: usize,
-    ) -> Vec<Candle> {
-        let source = if interval < 60 { &self.seconds } else { &self.minutes };
+    /// The longest candles that the grid's intervals are made of.
+    fn source(&self, grid: Grid) -> &VecDeque<Candle> {
+        let whole = |row: &Row| {
+            grid.interval.is_multiple_of(row.interval) && {
+                let length = i32::try_from(row.interval).unwrap_or(1);
+                grid.offset % length == 0
+            }
+        };
+        match () {
+            () if whole(&self.hours) && !self.hours.candles.is_empty() => &self.hours.candles,
+            () if whole(&self.minutes) => &self.minutes.candles,
+            () => &self.seconds.candles,
+        }
+    }
+
+    /// Candles of a grid, oldest first. Intervals without a trade are flat, as at the venue.
+    pub(crate) fn list(&self, grid: Grid, range: Range, now: Timestamp) -> Vec<Candle> {
+        let source = self.source(grid);
         let Some(first) = source.front() else {
             return Vec::new();
         };
-        let step = u64::from(interval.max(1));
         let now = now.as_millis() / 1_000;
-        let last_open = floor(end.map_or(now, |end| now.min(end.as_millis() / 1_000)), interval);
-        let oldest = floor(first.open_time, interval);
-        let length = step.saturating_mul(u64::try_from(limit.saturating_sub(1)).unwrap_or(u64::MAX));
-        let from = match start {
+        let last_open = grid.floor(range.end.map_or(now, |end| now.min(end.as_millis() / 1_000)));
+        let from = match range.start {
             Some(start) => {
                 let second = start.as_millis().div_ceil(1_000);
-                let floored = floor(second, interval);
-                if floored < second { floored.saturating_add(step) } else { floored }
+                let floored = grid.floor(second);
+                if floored < second { grid.next(floored) } else { floored }
             }
-            None => last_open.saturating_sub(length),
+            None => grid.back(last_open, range.limit.saturating_sub(1)),
         }
-        .max(oldest);
-        let until = last_open.min(from.saturating_add(length));
+        .max(grid.floor(first.open_time));
         let mut rows = Vec::new();
         let mut index = source.partition_point(|candle| candle.open_time < from);
         let mut close = index.checked_sub(1).and_then(|before| source.get(before)).map_or(first.open, |c| c.close);
         let mut open_time = from;
-        while open_time <= until && rows.len() < limit {
-            let end = open_time.saturating_add(step);
+        while open_time <= last_open && rows.len() < range.limit {
+            let end = grid.next(open_time);
             let mut row: Option<Candle> = None;
             while let Some(candle) = source.get(index).filter(|candle| candle.open_time < end) {
                 match &mut row {
@@ -153,7 +219,7 @@ impl Candles {
                 }
                 index = index.saturating_add(1);
             }
-            let row = row.unwrap_or_else(|| Candle::new(open_time, close));
+            let row = row.unwrap_or_else(|| Candle::flat(open_time, close));
             close = row.close;
             rows.push(row);
             open_time = end;
@@ -162,33 +228,36 @@ impl Candles {
     }
 
     /// The candle of an interval that `now` lies in.
-    pub(crate) fn current(&self, interval: u32, now: Timestamp) -> Option<Candle> {
-        self.list(interval, None, None, now, 1).pop()
+    pub(crate) fn current(&self, grid: Grid, now: Timestamp) -> Option<Candle> {
+        self.list(grid, Range { start: None, end: None, limit: 1 }, now).pop()
     }
 
     /// The candle that ended just before the one that `now` lies in.
-    pub(crate) fn previous(&self, interval: u32, now: Timestamp) -> Option<Candle> {
-        let open = floor(now.as_millis() / 1_000, interval);
+    pub(crate) fn previous(&self, grid: Grid, now: Timestamp) -> Option<Candle> {
+        let open = grid.floor(now.as_millis() / 1_000);
         let end = Timestamp::from_millis(open.checked_sub(1)?.saturating_mul(1_000));
-        self.list(interval, None, Some(end), now, 1).pop()
+        self.list(grid, Range { start: None, end: Some(end), limit: 1 }, now).pop()
     }
 
-    /// Rolling figures of the last day.
-    pub(crate) fn ticker(&self, instrument: InstrumentId, now: Timestamp) -> Option<Ticker> {
-        let from = Timestamp(now.0.saturating_sub(DAY.0)).as_millis() / 1_000;
-        let index = self.minutes.partition_point(|candle| candle.open_time < from);
-        let mut rows = self.minutes.iter().skip(index);
-        let mut sum = *rows.next().or_else(|| self.minutes.back())?;
+    /// Figures from a second on, to the minute; `None` before the first trade of all.
+    pub(crate) fn window(&self, from: u64) -> Option<Window> {
+        let minutes = &self.minutes.candles;
+        let index = minutes.partition_point(|candle| candle.open_time < from / 60 * 60);
+        let before = match index.checked_sub(1).and_then(|before| minutes.get(before)) {
+            Some(candle) => candle.close,
+            None => minutes.front()?.open,
+        };
+        let mut rows = minutes.iter().skip(index);
+        let mut sum = rows.next().copied().unwrap_or_else(|| Candle::flat(from, before));
         rows.for_each(|candle| sum.join(candle));
-        Some(Ticker {
-            instrument,
-            open: sum.open,
-            high: sum.high,
-            low: sum.low,
-            last: sum.close,
-            volume: sum.volume,
-            quote_volume: sum.quote_volume,
-        })
+        Some(Window { sum, before })
+    }
+
+    /// Average price of the last minutes, the running one included.
+    pub(crate) fn average(&self, minutes: u64, now: Timestamp) -> Option<Decimal> {
+        let minute = now.as_millis() / 60_000;
+        let from = minute.saturating_add(1).saturating_sub(minutes).saturating_mul(60);
+        self.window(from).map(|window| window.sum.average())
     }
 }
 
@@ -201,29 +270,57 @@ mod tests {
         Timestamp::from_millis(second * 1_000)
     }
 
+    fn trade(candles: &mut Candles, id: u64, price: i64, aggressor: Side, second: u64) {
+        let (price, quantity) = (Decimal::new(price, 0), Decimal::ONE);
+        candles.trade(&PublicTrade { id, price, quantity, aggressor, time: at(second) });
+    }
+
+    fn newest(limit: usize) -> Range {
+        Range { start: None, end: None, limit }
+    }
+
+    fn three() -> Candles {
+        let mut candles = Candles::default();
+        trade(&mut candles, 7, 10, Side::Buy, 600);
+        trade(&mut candles, 8, 12, Side::Sell, 601);
+        trade(&mut candles, 9, 11, Side::Buy, 781);
+        candles
+    }
+
     #[test]
     fn intervals_without_trades_are_flat_and_longer_ones_are_joined() {
-        let mut candles = Candles::default();
-        candles.trade(Decimal::new(10, 0), Decimal::ONE, at(600));
-        candles.trade(Decimal::new(12, 0), Decimal::ONE, at(601));
-        candles.trade(Decimal::new(11, 0), Decimal::ONE, at(781));
-        let minutes = candles.list(60, None, None, at(790), 10);
-        let shape: Vec<_> = minutes.iter().map(|c| (c.open_time, c.close.to_string(), c.trades)).collect();
+        let candles = three();
+        let minute = Grid::utc(60);
+        let minutes = candles.list(minute, newest(10), at(790));
+        let shape: Vec<_> = minutes.iter().map(|c| (c.open_time, c.close.to_string(), c.trades, c.first_id)).collect();
+        let close = |text: &str| text.to_owned();
         assert_eq!(
             shape,
-            [
-                (600, "12".to_owned(), 2),
-                (660, "12".to_owned(), 0),
-                (720, "12".to_owned(), 0),
-                (780, "11".to_owned(), 1)
-            ]
+            [(600, close("12"), 2, 7), (660, close("12"), 0, -1), (720, close("12"), 0, -1), (780, close("11"), 1, 9)]
         );
-        let five = candles.list(300, Some(at(600)), None, at(790), 10);
+        let five = candles.list(Grid::utc(300), Range { start: Some(at(600)), ..newest(10) }, at(790));
         assert_eq!(five.len(), 1);
-        assert_eq!((five[0].high, five[0].trades), (Decimal::new(12, 0), 3));
-        assert_eq!(candles.list(60, None, None, at(790), 2).len(), 2);
-        assert_eq!(candles.previous(60, at(790)).unwrap().open_time, 720);
-        assert!(candles.previous(60, at(790)).unwrap().kline(InstrumentId(0), 60, at(790)).closed);
-        assert!(!candles.current(60, at(790)).unwrap().kline(InstrumentId(0), 60, at(790)).closed);
+        assert_eq!((five[0].high, five[0].trades, five[0].first_id, five[0].last_id), (Decimal::new(12, 0), 3, 7, 9));
+        assert_eq!((five[0].taker_volume, five[0].taker_quote_volume), (Decimal::new(2, 0), Decimal::new(21, 0)));
+        assert_eq!(candles.list(minute, newest(2), at(790)).len(), 2);
+        assert_eq!(candles.previous(minute, at(790)).unwrap().open_time, 720);
+        assert_eq!(candles.current(minute, at(790)).unwrap().open_time, 780);
+        let month = candles.current(Grid::utc(crate::market::grid::MONTH), at(790)).unwrap();
+        assert_eq!((month.open_time, month.trades), (0, 3));
+        // Half an hour off, hours can't be put together from hours.
+        let india = Grid { interval: 3_600, offset: 19_800 };
+        assert_eq!(candles.current(india, at(790)).unwrap().trades, 3);
+    }
+
+    #[test]
+    fn a_window_counts_from_its_minute_on_and_knows_the_price_before() {
+        let candles = three();
+        let window = candles.window(785).unwrap();
+        assert_eq!((window.sum.trades, window.sum.open, window.before), (1, Decimal::new(11, 0), Decimal::new(12, 0)));
+        let empty = candles.window(900).unwrap();
+        assert_eq!((empty.sum.trades, empty.sum.close, empty.sum.first_id), (0, Decimal::new(11, 0), -1));
+        assert_eq!(candles.average(5, at(790)), Some(Decimal::new(11, 0)));
+        assert_eq!(candles.average(1, at(790)), Some(Decimal::new(11, 0)));
+        assert_eq!(Candles::default().window(0), None);
     }
 }

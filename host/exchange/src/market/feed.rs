@@ -4,17 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_model::event::{DepthUpdate, Level};
-use ringfence_model::venue::MarketData;
-use ringfence_model::{Decimal, InstrumentId, Side, StreamKind, Timestamp};
-use ringfence_wire::stream;
+use ringfence_model::{Decimal, InstrumentId, Side, Timestamp};
 
-use super::{Market, PublicTrade, candles};
+use super::grid::Grid;
+use super::names::{Channel, Rolling, Stream, channel};
+use super::tape::Aggregate;
+use super::{Market, PublicTrade, messages};
+use crate::units::TimeUnit;
+
+/// Minutes over which the average price is taken.
+pub(crate) const AVERAGE_MINUTES: u64 = 5;
+const DAY_US: u64 = 86_400_000_000;
 
 /// A message of a market stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamMessage {
     /// The stream's name, for example `btcusdt@trade`.
     pub stream: String,
+    /// The unit of its times; each unit that is listened to has messages of its own.
+    pub unit: TimeUnit,
     /// The message's `data`.
     pub data: String,
 }
@@ -22,10 +30,7 @@ pub struct StreamMessage {
 #[derive(Debug, Clone)]
 struct Listened {
     count: usize,
-    symbol: usize,
-    kind: StreamKind,
-    /// Depth streams once a second instead of every 100 ms.
-    slow: bool,
+    name: String,
 }
 
 /// What a depth stream has to tell next.
@@ -46,43 +51,43 @@ struct SymbolState {
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
     symbols: Vec<String>,
+    /// As they stand in names of streams.
+    lower: Vec<String>,
     states: Vec<SymbolState>,
-    listened: BTreeMap<String, Listened>,
+    listened: BTreeMap<(Channel, TimeUnit), Listened>,
+    /// Newest trade of each symbol that an array stream has told.
+    told: BTreeMap<Channel, Vec<Option<u64>>>,
     out: Vec<StreamMessage>,
 }
 
 impl Feed {
     pub(crate) fn new(symbols: Vec<String>) -> Self {
         let states = vec![SymbolState::default(); symbols.len()];
-        Feed { symbols, states, listened: BTreeMap::new(), out: Vec::new() }
+        let lower = symbols.iter().map(|symbol| symbol.to_lowercase()).collect();
+        Feed { symbols, lower, states, listened: BTreeMap::new(), told: BTreeMap::new(), out: Vec::new() }
     }
 
     /// Starts to build a stream; `false` if there is no such stream.
-    pub(crate) fn listen(&mut self, name: &str) -> bool {
-        if let Some(listened) = self.listened.get_mut(name) {
-            listened.count = listened.count.saturating_add(1);
-            return true;
-        }
-        // Names are case-sensitive at the venue: upper case is silent.
-        let known = stream::parse_stream_name(name)
-            .filter(|_| name.split_once('@').is_some_and(|(symbol, _)| !symbol.chars().any(char::is_uppercase)));
-        let Some((symbol, kind)) = known else {
+    pub(crate) fn listen(&mut self, name: &str, unit: TimeUnit) -> bool {
+        let Some(channel) = channel(name, &self.lower) else {
             return false;
         };
-        let Some(symbol) = self.symbols.iter().position(|known| *known == symbol) else {
-            return false;
-        };
-        let slow = matches!(kind, StreamKind::Depth | StreamKind::Book(_)) && !name.ends_with("@100ms");
-        self.listened.insert(name.to_owned(), Listened { count: 1, symbol, kind, slow });
+        let listened =
+            self.listened.entry((channel, unit)).or_insert_with(|| Listened { count: 0, name: name.to_owned() });
+        listened.count = listened.count.saturating_add(1);
         true
     }
 
     /// One listener less.
-    pub(crate) fn unlisten(&mut self, name: &str) {
-        if let Some(listened) = self.listened.get_mut(name) {
+    pub(crate) fn unlisten(&mut self, name: &str, unit: TimeUnit) {
+        let Some(channel) = channel(name, &self.lower) else {
+            return;
+        };
+        if let Some(listened) = self.listened.get_mut(&(channel, unit)) {
             listened.count = listened.count.saturating_sub(1);
             if listened.count == 0 {
-                self.listened.remove(name);
+                self.listened.remove(&(channel, unit));
+                self.told.remove(&channel);
             }
         }
     }
@@ -91,21 +96,20 @@ impl Feed {
         std::mem::take(&mut self.out)
     }
 
-    fn send(&mut self, symbol: usize, kind: StreamKind, slow: bool, data: &MarketData, now: Timestamp) {
+    /// Puts out what `write` says of a symbol, in each unit that is listened to.
+    fn send(&mut self, symbol: usize, stream: Stream, write: impl Fn(&str, TimeUnit) -> String) {
         let Some(name) = self.symbols.get(symbol) else {
             return;
         };
-        let mut text = None;
-        for (stream, listened) in &self.listened {
-            if listened.symbol == symbol && listened.kind == kind && listened.slow == slow {
-                let data = text.get_or_insert_with(|| stream::write(name, data, now.as_millis()));
-                self.out.push(StreamMessage { stream: stream.clone(), data: data.clone() });
+        for unit in TimeUnit::ALL {
+            if let Some(listened) = self.listened.get(&(Channel::Symbol(symbol, stream), unit)) {
+                self.out.push(StreamMessage { stream: listened.name.clone(), unit, data: write(name, unit) });
             }
         }
     }
 
-    fn wanted(&self, symbol: usize, kind: StreamKind, slow: bool) -> bool {
-        self.listened.values().any(|l| l.symbol == symbol && l.kind == kind && l.slow == slow)
+    fn wanted(&self, symbol: usize, stream: Stream) -> bool {
+        TimeUnit::ALL.iter().any(|unit| self.listened.contains_key(&(Channel::Symbol(symbol, stream), *unit)))
     }
 
     fn id(symbol: usize) -> InstrumentId {
@@ -113,29 +117,24 @@ impl Feed {
     }
 
     /// A trade happened.
-    pub(crate) fn trade(&mut self, symbol: usize, trade: PublicTrade) {
-        let PublicTrade { id, price, quantity, aggressor, time } = trade;
-        let data = MarketData::Trade { instrument: Self::id(symbol), ts: time, id, price, quantity, aggressor };
-        self.send(symbol, StreamKind::Trades, false, &data, time);
+    pub(crate) fn trade(&mut self, symbol: usize, trade: &PublicTrade) {
+        self.send(symbol, Stream::Trade, |name, unit| messages::trade(name, trade, trade.time, unit));
     }
 
     /// Trades of one taker at one price, summed.
-    pub(crate) fn aggregate(&mut self, symbol: usize, trade: PublicTrade) {
-        let PublicTrade { id, price, quantity, aggressor, time } = trade;
-        let data =
-            MarketData::AggregateTrade { instrument: Self::id(symbol), ts: time, id, price, quantity, aggressor };
-        self.send(symbol, StreamKind::AggregateTrades, false, &data, time);
+    pub(crate) fn aggregate(&mut self, symbol: usize, trade: &Aggregate) {
+        self.send(symbol, Stream::AggregateTrade, |name, unit| messages::aggregate(name, trade, trade.time, unit));
     }
 
     /// The book may have changed.
-    pub(crate) fn book(&mut self, symbol: usize, market: &mut Market, now: Timestamp) {
+    pub(crate) fn book(&mut self, symbol: usize, market: &mut Market) {
         let changed = market.book.take_changed();
         if changed.is_empty() {
             return;
         }
-        let fast = self.wanted(symbol, StreamKind::Depth, false);
-        let slow = self.wanted(symbol, StreamKind::Depth, true);
-        let quotes = self.wanted(symbol, StreamKind::Quotes, false);
+        let fast = self.wanted(symbol, Stream::Depth { slow: false });
+        let slow = self.wanted(symbol, Stream::Depth { slow: true });
+        let quotes = self.wanted(symbol, Stream::BookTicker);
         let Some(state) = self.states.get_mut(symbol) else {
             return;
         };
@@ -157,45 +156,123 @@ impl Feed {
         {
             state.quote = best;
             let update_id = market.book.update_id();
-            let data = MarketData::Quote { instrument: Self::id(symbol), ts: None, update_id, bid, ask };
-            self.send(symbol, StreamKind::Quotes, false, &data, now);
+            self.send(symbol, Stream::BookTicker, |name, _| messages::book_ticker(name, update_id, bid, ask));
         }
     }
 
     /// A step of virtual time ended; streams with a period are due on its multiples.
-    pub(crate) fn clock(&mut self, markets: &[Market], now: Timestamp) {
+    pub(crate) fn clock(&mut self, markets: &[Market], references: &[Option<Decimal>], now: Timestamp) {
         let ms = now.as_millis();
         if self.listened.is_empty() || !ms.is_multiple_of(100) {
             return;
         }
-        let mut due: BTreeSet<(usize, bool, StreamKind)> = BTreeSet::new();
-        for listened in self.listened.values() {
-            let now_due = match listened.kind {
-                StreamKind::Depth | StreamKind::Book(_) => !listened.slow || ms.is_multiple_of(1_000),
-                StreamKind::Klines(_) | StreamKind::Ticker => ms.is_multiple_of(1_000),
-                StreamKind::Trades | StreamKind::AggregateTrades | StreamKind::Quotes => false,
-            };
-            if now_due {
-                due.insert((listened.symbol, listened.slow, listened.kind));
-            }
-        }
-        for (symbol, slow, kind) in due {
-            let Some(market) = markets.get(symbol) else {
-                continue;
-            };
-            match kind {
-                StreamKind::Depth => self.depth(symbol, slow, market, now),
-                StreamKind::Book(levels) => {
-                    let book = market.book.snapshot(Self::id(symbol), usize::from(levels));
-                    self.send(symbol, kind, slow, &MarketData::Book { ts: Some(now), book }, now);
-                }
-                StreamKind::Ticker => {
-                    if let Some(ticker) = market.candles.ticker(Self::id(symbol), now) {
-                        self.send(symbol, kind, slow, &MarketData::Ticker { ts: now, ticker }, now);
+        let full = ms.is_multiple_of(1_000);
+        let due: BTreeSet<Channel> = self
+            .listened
+            .keys()
+            .map(|(channel, _)| *channel)
+            .filter(|channel| match channel {
+                Channel::Symbol(_, Stream::Depth { slow } | Stream::Book { slow, .. }) => !*slow || full,
+                Channel::Symbol(
+                    _,
+                    Stream::Trade | Stream::AggregateTrade | Stream::BlockTrade | Stream::BookTicker,
+                ) => false,
+                Channel::Symbol(..) | Channel::MiniTickers | Channel::Rollings(_) => full,
+            })
+            .collect();
+        for channel in due {
+            match channel {
+                Channel::Symbol(symbol, stream) => {
+                    if let Some(market) = markets.get(symbol) {
+                        let reference = references.get(symbol).copied().flatten();
+                        self.symbol_due(symbol, stream, market, reference, now);
                     }
                 }
-                StreamKind::Klines(interval) => self.klines(symbol, interval, market, now),
-                StreamKind::Trades | StreamKind::AggregateTrades | StreamKind::Quotes => {}
+                Channel::MiniTickers => self.array(channel, markets, |name, market, unit| {
+                    let (from, _) = day(now);
+                    let window = market.candles.window(from)?;
+                    Some(messages::mini_ticker(name, &window.sum, now, unit))
+                }),
+                Channel::Rollings(window) => {
+                    self.array(channel, markets, |name, market, unit| rolling(name, market, window, now, unit))
+                }
+            }
+        }
+    }
+
+    fn symbol_due(
+        &mut self,
+        symbol: usize,
+        stream: Stream,
+        market: &Market,
+        reference: Option<Decimal>,
+        now: Timestamp,
+    ) {
+        match stream {
+            Stream::Depth { slow } => self.depth(symbol, slow, market, now),
+            Stream::Book { levels, .. } => {
+                let book = market.book.snapshot(Self::id(symbol), usize::from(levels));
+                self.send(symbol, stream, |_, _| messages::book(&book));
+            }
+            Stream::Ticker => {
+                let (second, from) = day(now);
+                if let Some(window) = market.candles.window(second) {
+                    self.send(symbol, stream, |name, unit| messages::ticker(name, market, &window, from, now, unit));
+                }
+            }
+            Stream::MiniTicker => {
+                if let Some(window) = market.candles.window(day(now).0) {
+                    self.send(symbol, stream, |name, unit| messages::mini_ticker(name, &window.sum, now, unit));
+                }
+            }
+            Stream::Rolling(window) => {
+                if market.candles.window(0).is_some() {
+                    self.send(symbol, stream, |name, unit| {
+                        rolling(name, market, window, now, unit).unwrap_or_default()
+                    });
+                }
+            }
+            Stream::AveragePrice => {
+                if let Some(price) = market.candles.average(AVERAGE_MINUTES, now) {
+                    let last = market.tape.last().map_or(now, |trade| trade.time);
+                    self.send(symbol, stream, |name, unit| messages::average_price(name, price, last, now, unit));
+                }
+            }
+            Stream::ReferencePrice => {
+                if reference.is_some() {
+                    self.send(symbol, stream, |name, unit| messages::reference_price(name, reference, now, unit));
+                }
+            }
+            Stream::Kline(grid) => self.klines(symbol, grid, market, now),
+            Stream::Trade | Stream::AggregateTrade | Stream::BlockTrade | Stream::BookTicker => {}
+        }
+    }
+
+    /// A stream of all symbols that were traded since it last told something.
+    fn array(
+        &mut self,
+        channel: Channel,
+        markets: &[Market],
+        write: impl Fn(&str, &Market, TimeUnit) -> Option<String>,
+    ) {
+        let newest: Vec<Option<u64>> = markets.iter().map(|market| market.tape.last().map(|trade| trade.id)).collect();
+        let told = self.told.insert(channel, newest.clone()).unwrap_or_default();
+        let changed: Vec<(&String, &Market)> = self
+            .symbols
+            .iter()
+            .zip(markets)
+            .zip(newest.iter().enumerate())
+            .filter(|(_, (place, newest))| told.get(*place) != Some(newest))
+            .map(|(symbol, _)| symbol)
+            .collect();
+        for unit in TimeUnit::ALL {
+            let Some(listened) = self.listened.get(&(channel, unit)) else {
+                continue;
+            };
+            let rows: Vec<_> = changed.iter().filter_map(|(name, market)| write(name, market, unit)).collect();
+            if !rows.is_empty() {
+                let data = format!("[{}]", rows.join(","));
+                self.out.push(StreamMessage { stream: listened.name.clone(), unit, data });
             }
         }
     }
@@ -224,17 +301,39 @@ impl Feed {
         };
         pending.levels.clear();
         pending.last_update_id = market.book.update_id();
-        self.send(symbol, StreamKind::Depth, slow, &MarketData::Depth { ts: now, update }, now);
+        self.send(symbol, Stream::Depth { slow }, |name, unit| messages::depth(name, &update, now, unit));
     }
 
     /// The kline that ended just now, and each second (1 s) or two seconds the open one.
-    fn klines(&mut self, symbol: usize, interval: u32, market: &Market, now: Timestamp) {
+    fn klines(&mut self, symbol: usize, grid: Grid, market: &Market, now: Timestamp) {
         let second = now.as_millis() / 1_000;
-        let closed = (candles::floor(second, interval) == second).then(|| market.candles.previous(interval, now));
-        let open = (interval > 1 && second.is_multiple_of(2)).then(|| market.candles.current(interval, now));
-        for candle in [closed.flatten(), open.flatten()].into_iter().flatten() {
-            let kline = candle.kline(Self::id(symbol), interval, now);
-            self.send(symbol, StreamKind::Klines(interval), false, &MarketData::Kline { ts: now, kline }, now);
+        let closed = if grid.floor(second) == second { market.candles.previous(grid, now) } else { None };
+        let open = if grid.interval > 1 && second.is_multiple_of(2) { market.candles.current(grid, now) } else { None };
+        for (candle, closed) in
+            closed.map(|candle| (candle, true)).into_iter().chain(open.map(|candle| (candle, false)))
+        {
+            self.send(symbol, Stream::Kline(grid), |name, unit| {
+                messages::kline(name, grid, &candle, closed, now, unit)
+            });
         }
     }
+}
+
+/// Second and moment at which the last 24 hours began.
+pub(crate) fn day(now: Timestamp) -> (u64, Timestamp) {
+    let from = Timestamp(now.0.saturating_sub(DAY_US));
+    (from.as_millis() / 1_000, from)
+}
+
+/// The minute at which a rolling window began: the window is up to a minute wider than
+/// its name says.
+pub(crate) fn rolling_start(now: Timestamp, seconds: u64) -> u64 {
+    (now.as_millis() / 1_000).saturating_sub(seconds) / 60 * 60
+}
+
+fn rolling(name: &str, market: &Market, window: Rolling, now: Timestamp, unit: TimeUnit) -> Option<String> {
+    let from = rolling_start(now, window.seconds());
+    let found = market.candles.window(from)?;
+    let from = Timestamp::from_millis(from.saturating_mul(1_000));
+    Some(messages::rolling(name, window.word(), &found.sum, from, now, unit))
 }

@@ -14,7 +14,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use ringfence_model::{Decimal, Side};
 
-use super::candles::{Candle, Candles, floor};
+use super::candles::{Candle, Candles};
+use super::grid::Grid;
 use crate::config::SymbolConfig;
 use crate::matching::book::{Book, Maker};
 use crate::matching::{Amount, Step, Taker, plan};
@@ -123,9 +124,10 @@ impl Generator {
 
     /// Minutes before the start: a walk that ends at the start price.
     pub(crate) fn history(&mut self, candles: &mut Candles, start_second: u64) {
-        let last = floor(start_second, 60);
+        let last = Grid::utc(60).floor(start_second);
         let minute_move = self.volatility.saturating_mul(1_000).saturating_mul(2);
         let mut close = self.price;
+        let half = Decimal::new(5, 1);
         let mut rows = Vec::new();
         for back in 0..HISTORY_MINUTES {
             let change = (minute_move.saturating_mul(self.normal())) >> 32;
@@ -139,6 +141,7 @@ impl Generator {
             let close_price = self.at(ticks(close));
             let trades = self.below(1_500).saturating_add(1_000);
             if let Some(minute) = last.checked_sub(back.saturating_add(1).saturating_mul(60)) {
+                let quote_volume = volume.saturating_mul(close_price);
                 rows.push(Candle {
                     open_time: minute,
                     open: self.at(ticks(open)),
@@ -146,13 +149,17 @@ impl Generator {
                     low: self.at(ticks(low)),
                     close: close_price,
                     volume,
-                    quote_volume: volume.saturating_mul(close_price),
+                    quote_volume,
                     trades,
+                    // History has no single trades: takers bought half of it.
+                    taker_volume: volume.saturating_mul(half),
+                    taker_quote_volume: quote_volume.saturating_mul(half),
+                    ..Candle::flat(minute, close_price)
                 });
             }
             close = open;
         }
-        rows.into_iter().rev().for_each(|row| candles.seed_minute(row));
+        rows.into_iter().rev().for_each(|row| candles.seed_minute(&row));
     }
 
     /// One step of the price process.

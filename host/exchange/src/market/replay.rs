@@ -22,7 +22,8 @@
 use ringfence_model::venue::MarketData;
 use ringfence_model::{Decimal, Side};
 
-use super::Market;
+use super::tape::Aggregate;
+use super::{Market, PublicTrade};
 
 /// A fill of a resting own order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,20 +36,30 @@ pub(crate) struct Reached {
 /// Lets a recorded message move a market.
 pub(crate) fn play(market: &mut Market, data: &MarketData) -> Vec<Reached> {
     match data {
-        MarketData::Trade { ts, price, quantity, aggressor, .. } => {
+        MarketData::Trade { ts, id, price, quantity, aggressor, .. } => {
             market.has_single_trades = true;
-            market.traded(*price, *quantity, *ts);
+            market.traded(&PublicTrade {
+                id: *id,
+                price: *price,
+                quantity: *quantity,
+                aggressor: *aggressor,
+                time: *ts,
+            });
             return reached(market, *price, *quantity, *aggressor);
         }
-        // The same trades, summed: they count only in a recording without single trades.
-        MarketData::AggregateTrade { ts, price, quantity, aggressor, .. } if !market.has_single_trades => {
-            market.traded(*price, *quantity, *ts);
-            return reached(market, *price, *quantity, *aggressor);
+        // The same trades, summed: they fill only in a recording without single trades.
+        MarketData::AggregateTrade { ts, id, price, quantity, aggressor, .. } => {
+            let (id, price, quantity, aggressor, time) = (*id, *price, *quantity, *aggressor, *ts);
+            market.tape.aggregate(Aggregate { id, price, quantity, first: id, last: id, aggressor, time });
+            if !market.has_single_trades {
+                market.traded(&PublicTrade { id, price, quantity, aggressor, time });
+                return reached(market, price, quantity, aggressor);
+            }
         }
         MarketData::Quote { update_id, bid, ask, .. } => market.book.play_quote(*update_id, *bid, *ask),
         MarketData::Depth { update, .. } => market.book.play_depth(update),
         MarketData::Book { book, .. } => market.book.play_snapshot(book),
-        MarketData::AggregateTrade { .. } | MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
+        MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
     }
     Vec::new()
 }

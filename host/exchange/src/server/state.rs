@@ -2,16 +2,19 @@
 //! socket.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
 use ringfence_model::{Micros, Timestamp};
-use ringfence_wire::{stream, user};
+use ringfence_wire::stream;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::exchange::Exchange;
 use crate::http::{HttpRequest, HttpResponse};
+use crate::streams::StreamSession;
+use crate::units::TimeUnit;
 use crate::ws_api::WsSession;
 
 /// Messages that wait for one socket. At the fullest market this is some ten seconds.
@@ -50,8 +53,8 @@ impl Clock {
 /// What a socket is for.
 #[derive(Debug)]
 pub(super) enum Purpose {
-    Streams { names: BTreeSet<String>, combined: bool },
-    Api(WsSession),
+    Streams(StreamSession),
+    Api(Box<WsSession>),
 }
 
 #[derive(Debug)]
@@ -59,7 +62,7 @@ struct Socket {
     queue: mpsc::Sender<Utf8Bytes>,
     purpose: Purpose,
     /// Goes with the socket, and so tells its task at once.
-    _dropped: oneshot::Sender<()>,
+    dropped: oneshot::Sender<()>,
 }
 
 /// What a socket's task works with.
@@ -77,6 +80,8 @@ pub(super) struct State {
     exchange: Exchange,
     clock: Clock,
     sockets: HashMap<u64, Socket>,
+    /// Sockets that end when their queues are empty.
+    finishing: HashMap<u64, oneshot::Sender<()>>,
     next_socket: u64,
     by_stream: HashMap<String, BTreeSet<u64>>,
     pub(super) finished: bool,
@@ -105,6 +110,7 @@ impl State {
             exchange,
             clock,
             sockets: HashMap::new(),
+            finishing: HashMap::new(),
             next_socket: 1,
             by_stream: HashMap::new(),
             finished: false,
@@ -145,7 +151,10 @@ impl State {
             self.exchange.play(self.clock.now(), data);
         }
         if let (Some(stream), Ok(text)) = (stream, std::str::from_utf8(raw)) {
-            self.publish(stream, text, inner.unwrap_or(text));
+            // A recording has no other unit: who asked for microseconds hears it as it is.
+            for unit in TimeUnit::ALL {
+                self.publish(stream, unit, text, inner.unwrap_or(text));
+            }
         }
         self.deliver();
     }
@@ -163,23 +172,24 @@ impl State {
         let (alive, dropped) = oneshot::channel();
         let id = self.next_socket;
         self.next_socket = id.saturating_add(1);
-        self.sockets.insert(id, Socket { queue: sender, purpose, _dropped: alive });
+        self.sockets.insert(id, Socket { queue: sender, purpose, dropped: alive });
         Opened { id, queue, dropped }
     }
 
     pub(super) fn close(&mut self, id: u64) {
+        self.finishing.remove(&id);
         let Some(socket) = self.sockets.remove(&id) else {
             return;
         };
-        if let Purpose::Streams { names, .. } = socket.purpose {
-            for name in names {
-                self.leave(id, &name);
+        if let Purpose::Streams(session) = socket.purpose {
+            for name in session.names() {
+                self.leave(id, name, session.unit());
             }
         }
     }
 
-    fn leave(&mut self, id: u64, name: &str) {
-        self.exchange.unlisten(name);
+    fn leave(&mut self, id: u64, name: &str, unit: TimeUnit) {
+        self.exchange.unlisten_in(name, unit);
         if let Some(listeners) = self.by_stream.get_mut(name) {
             listeners.remove(&id);
             if listeners.is_empty() {
@@ -188,44 +198,50 @@ impl State {
         }
     }
 
+    /// Asks for a socket to be opened; the answer to give if it may not.
+    pub(super) fn connect(&mut self, ip: IpAddr, ws_api: bool) -> Result<Timestamp, HttpResponse> {
+        let now = self.clock.now();
+        self.exchange.connect(now, ip, ws_api).map(|()| now)
+    }
+
     /// Subscribes; an unknown stream is silent, as at the venue.
     pub(super) fn subscribe(&mut self, id: u64, name: &str) {
-        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else {
+        let limits = *self.exchange.limit_config();
+        let Some(Socket { purpose: Purpose::Streams(session), .. }) = self.sockets.get_mut(&id) else {
             return;
         };
-        if names.insert(name.to_owned()) {
-            self.exchange.listen(name);
-            self.by_stream.entry(name.to_owned()).or_default().insert(id);
-            self.subscribed.send_replace(true);
+        if session.add(name, &limits) {
+            let unit = session.unit();
+            self.join(id, name, unit);
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, id: u64, name: &str) {
-        let Some(Socket { purpose: Purpose::Streams { names, .. }, .. }) = self.sockets.get_mut(&id) else {
-            return;
-        };
-        if names.remove(name) {
-            self.leave(id, name);
-        }
+    fn join(&mut self, id: u64, name: &str, unit: TimeUnit) {
+        self.exchange.listen_in(name, unit);
+        self.by_stream.entry(name.to_owned()).or_default().insert(id);
+        self.subscribed.send_replace(true);
     }
 
-    /// Names that a socket is subscribed to.
-    pub(super) fn names(&self, id: u64) -> Vec<String> {
-        match self.sockets.get(&id).map(|socket| &socket.purpose) {
-            Some(Purpose::Streams { names, .. }) => names.iter().cloned().collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whether messages come in their envelope; sets it if told.
-    pub(super) fn combined(&mut self, id: u64, set: Option<bool>) -> bool {
+    /// Counts a message of a stream socket; `false` if the socket talks too much.
+    pub(super) fn heard(&mut self, id: u64) -> bool {
+        let now = self.clock.now();
         match self.sockets.get_mut(&id).map(|socket| &mut socket.purpose) {
-            Some(Purpose::Streams { combined, .. }) => {
-                *combined = set.unwrap_or(*combined);
-                *combined
-            }
-            _ => false,
+            Some(Purpose::Streams(session)) => self.exchange.stream_message(now, session),
+            _ => true,
         }
+    }
+
+    /// Answers a control message of a stream socket.
+    pub(super) fn control(&mut self, id: u64, text: &str) {
+        let limits = *self.exchange.limit_config();
+        let Some(Socket { purpose: Purpose::Streams(session), .. }) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        let unit = session.unit();
+        let reply = session.message(text, &limits);
+        reply.subscribed.iter().for_each(|name| self.join(id, name, unit));
+        reply.unsubscribed.iter().for_each(|name| self.leave(id, name, unit));
+        self.send(id, reply.text.into());
     }
 
     /// A frame of the WebSocket API. Its answer stands in the queue before any event that
@@ -236,8 +252,20 @@ impl State {
             return;
         };
         let answer = self.exchange.ws_api(now, session, text);
+        let (events, ended) = (session.take_events(), session.is_ended());
         self.send(id, answer.into());
+        events.into_iter().for_each(|event| self.send(id, event.into()));
         self.deliver();
+        if ended {
+            self.finish(id);
+        }
+    }
+
+    /// Ends a socket of the WebSocket API after what waits in its queue was sent.
+    fn finish(&mut self, id: u64) {
+        if let Some(Socket { dropped, .. }) = self.sockets.remove(&id) {
+            self.finishing.insert(id, dropped);
+        }
     }
 
     /// Puts a message into a socket's queue; a full queue ends the socket.
@@ -253,17 +281,20 @@ impl State {
         }
     }
 
-    fn publish(&mut self, stream: &str, combined: &str, inner: &str) {
+    /// Sends a message of a stream to those who hear it in this unit.
+    fn publish(&mut self, stream: &str, unit: TimeUnit, combined: &str, inner: &str) {
         let Some(listeners) = self.by_stream.get(stream) else {
             return;
         };
         let (combined, inner) = (Utf8Bytes::from(combined), Utf8Bytes::from(inner));
         for id in listeners.iter().copied().collect::<Vec<_>>() {
-            let enveloped = matches!(
-                self.sockets.get(&id).map(|socket| &socket.purpose),
-                Some(Purpose::Streams { combined: true, .. })
-            );
-            self.send(id, if enveloped { combined.clone() } else { inner.clone() });
+            let Some(Socket { purpose: Purpose::Streams(session), .. }) = self.sockets.get(&id) else {
+                continue;
+            };
+            if session.unit() == unit {
+                let enveloped = session.is_combined();
+                self.send(id, if enveloped { combined.clone() } else { inner.clone() });
+            }
         }
     }
 
@@ -271,23 +302,28 @@ impl State {
     fn deliver(&mut self) {
         for message in self.exchange.drain_streams() {
             let envelope = stream::combined(&message.stream, &message.data);
-            self.publish(&message.stream, &envelope, &message.data);
+            self.publish(&message.stream, message.unit, &envelope, &message.data);
         }
+        let now = self.clock.now();
         for message in self.exchange.drain_user() {
-            let listeners: Vec<_> = self
-                .sockets
-                .iter()
-                .filter_map(|(id, socket)| match &socket.purpose {
-                    Purpose::Api(session) => Some((*id, session)),
-                    Purpose::Streams { .. } => None,
-                })
-                .flat_map(|(id, session)| session.subscriptions().map(move |(number, key)| (id, number, key)))
-                .filter(|(_, _, key)| *key == message.api_key)
-                .map(|(id, number, _)| (id, number))
-                .collect();
-            for (id, number) in listeners {
-                self.send(id, user::wrap(number, &message.json).into());
+            let mut told: Vec<(u64, String)> = Vec::new();
+            for (id, socket) in &self.sockets {
+                match &socket.purpose {
+                    Purpose::Api(session) => {
+                        let own = session.subscriptions().filter(|(_, key)| *key == message.api_key);
+                        told.extend(own.map(|(number, _)| (*id, session.event(number, &message.json))));
+                    }
+                    Purpose::Streams(session) => {
+                        for name in session.names() {
+                            if self.exchange.listen_key_account(now, name) == Some(&message.api_key) {
+                                let bare = session.is_combined().then(|| stream::combined(name, &message.json));
+                                told.push((*id, bare.unwrap_or_else(|| message.json.clone())));
+                            }
+                        }
+                    }
+                }
             }
+            told.into_iter().for_each(|(id, text)| self.send(id, text.into()));
         }
     }
 }
