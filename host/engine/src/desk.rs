@@ -207,7 +207,7 @@ impl SeatDesk {
         let id = OrderId(self.next_order);
         let client_order_id =
             ClientOrderId(format!("{}-{}-{}", self.session, base36(u64::from(self.seat.0)), base36(id.0)));
-        let approved = gate::approve(instrument, &order, client_order_id.clone());
+        let approved = gate::approve(instrument, &order, &reservation, client_order_id.clone());
         let asset = reserved_asset(instrument, order.side).to_owned();
         self.next_order = self.next_order.saturating_add(1);
         self.ledger.lock(&asset, reservation.amount);
@@ -397,6 +397,13 @@ fn base36(mut number: u64) -> String {
             return digits.iter().rev().collect();
         }
     }
+}
+
+/// The seat that an order of ours belongs to, from the id that its desk gave it; `None` if it is no such id.
+pub fn seat_of(id: &ClientOrderId) -> Option<SeatId> {
+    let mut parts = id.0.rsplit('-');
+    let (_number, seat, _session) = (parts.next()?, parts.next()?, parts.next()?);
+    u32::from_str_radix(seat, 36).ok().map(SeatId)
 }
 
 impl Desk for SeatDesk {

@@ -16,12 +16,20 @@ const MARKET_MARGIN: Decimal = Decimal::from_parts(105, 0, 0, false, 2);
 
 /// An order that passed the gate. Only the gate makes one, and only one of these can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approved(VenueOrder);
+pub struct Approved {
+    order: VenueOrder,
+    reduces: bool,
+}
 
 impl Approved {
     /// The order as the venue gets it.
     pub const fn order(&self) -> &VenueOrder {
-        &self.0
+        &self.order
+    }
+
+    /// It can only make the plugin's position smaller: it goes before others when the venue's limits are near.
+    pub const fn reduces(&self) -> bool {
+        self.reduces
     }
 }
 
@@ -59,6 +67,8 @@ pub(crate) struct Reservation {
     pub(crate) notional: Decimal,
     /// Expected quantity in the base asset: what a quote-sized order will come to.
     pub(crate) quantity: Decimal,
+    /// The order can only make the position smaller.
+    pub(crate) reduces: bool,
 }
 
 fn risk(limit: RiskLimit, allowed: Decimal, asked: Decimal) -> Denial {
@@ -162,7 +172,7 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
     if let Some(price) = order.kind.price() {
         check_collar(limits, price, picture.last_price)?;
     }
-    check_risk(picture, order, quantity, notional)?;
+    let reduces = check_risk(picture, order, quantity, notional)?;
     let (in_instrument, in_all) = picture.open_orders;
     if instrument.max_open_orders > 0
         && in_instrument >= usize::try_from(instrument.max_open_orders).unwrap_or(usize::MAX)
@@ -185,12 +195,13 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
             per_unit: Decimal::ONE,
             notional,
             quantity,
+            reduces,
         },
-        (Side::Sell, _) => Reservation { amount: quantity, per_unit: Decimal::ONE, notional, quantity },
+        (Side::Sell, _) => Reservation { amount: quantity, per_unit: Decimal::ONE, notional, quantity, reduces },
         (Side::Buy, OrderKind::Market(MarketSize::Quote(amount))) => {
-            Reservation { amount, per_unit, notional, quantity }
+            Reservation { amount, per_unit, notional, quantity, reduces }
         }
-        (Side::Buy, _) => Reservation { amount: product(quantity, per_unit)?, per_unit, notional, quantity },
+        (Side::Buy, _) => Reservation { amount: product(quantity, per_unit)?, per_unit, notional, quantity, reduces },
     };
     let (asset, free) = match order.side {
         Side::Buy => (&instrument.quote, picture.free.1),
@@ -229,7 +240,8 @@ fn check_collar(limits: &Limits, price: Decimal, last: Option<Decimal>) -> Resul
     Ok(())
 }
 
-fn check_risk(picture: &Picture<'_>, order: &NewOrder, quantity: Decimal, notional: Decimal) -> Result<(), Denial> {
+/// Whether the order only reduces, if the risk limits let it pass.
+fn check_risk(picture: &Picture<'_>, order: &NewOrder, quantity: Decimal, notional: Decimal) -> Result<bool, Denial> {
     let limits = picture.limits;
     let position = picture.position;
     // What is left to close once all open orders of this side are done.
@@ -265,12 +277,18 @@ fn check_risk(picture: &Picture<'_>, order: &NewOrder, quantity: Decimal, notion
             return Err(risk(RiskLimit::Position, limits.position_notional, value));
         }
     }
-    Ok(())
+    Ok(reduces)
 }
 
 /// Stamps an order that passed [`check`].
-pub(crate) fn approve(instrument: &Instrument, order: &NewOrder, client_order_id: ClientOrderId) -> Approved {
-    Approved(VenueOrder { symbol: instrument.symbol.clone(), side: order.side, kind: order.kind, client_order_id })
+pub(crate) fn approve(
+    instrument: &Instrument,
+    order: &NewOrder,
+    reservation: &Reservation,
+    client_order_id: ClientOrderId,
+) -> Approved {
+    let order = VenueOrder { symbol: instrument.symbol.clone(), side: order.side, kind: order.kind, client_order_id };
+    Approved { order, reduces: reservation.reduces }
 }
 
 /// Checks the smaller quantity of an amendment.

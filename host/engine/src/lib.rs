@@ -30,7 +30,7 @@ mod orders;
 mod routing;
 
 pub use actions::{DeskCommand, Output, SeatConfig};
-pub use desk::SeatDesk;
+pub use desk::{SeatDesk, seat_of};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use gate::Approved;
 pub use limits::Limits;
