@@ -8,10 +8,10 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use ringfence_binance::Credentials;
-use ringfence_binance::limits::{Limits, Priority};
+use ringfence_binance::limits::{Cost, Ended, Limits, Priority, Requester};
 use ringfence_binance::request;
 use ringfence_model::venue::{ClientOrderId, VenueOrder};
-use ringfence_model::{Decimal, OrderKind, Side, TimeInForce, Timestamp};
+use ringfence_model::{Decimal, OrderKind, SeatId, Side, TimeInForce, Timestamp};
 use ringfence_wire::rest::RateLimit;
 use sha2::Sha256;
 
@@ -83,16 +83,48 @@ fn admitting(criterion: &mut Criterion) {
         rule("ORDERS", "DAY", 1, u64::MAX / 100),
         rule("RAW_REQUESTS", "MINUTE", 5, u64::MAX / 100),
     ];
-    let mut limits = Limits::new(&rules);
+    let order = Cost { weight: 1, orders: 1, refund: true };
     let now = Timestamp::from_millis(NOW_MS);
-    criterion.bench_function("limits: admit an order", |bencher| {
-        bencher.iter(|| limits.admit(black_box(now), 1, 1, Priority::Order));
+    let mut group = criterion.benchmark_group("limits");
+    // Alone, and with sixteen plugins that all ask.
+    for plugins in [1, 16] {
+        let mut limits = Limits::new(&rules);
+        let seats: Vec<_> = (0..plugins).map(|seat| Requester::Seat(SeatId(seat))).collect();
+        let mut turn = seats.iter().cycle();
+        group.bench_function(format!("admit and settle an order, {plugins} plugins"), |bencher| {
+            bencher.iter(|| {
+                let by = turn.next().copied().unwrap_or(Requester::Host);
+                let ticket = limits.admit(black_box(now), by, Priority::Order, order);
+                if let Ok(ticket) = ticket {
+                    limits.settle(now, ticket, Ended::Done, &[]);
+                }
+            });
+        });
+        group.bench_function(format!("admit an order, {plugins} plugins"), |bencher| {
+            bencher.iter_with_large_drop(|| {
+                let by = turn.next().copied().unwrap_or(Requester::Host);
+                limits.admit(black_box(now), by, Priority::Order, order)
+            });
+        });
+    }
+    // The dearest answer: everybody's claim is added up, and it is no.
+    let full = [rule("REQUEST_WEIGHT", "MINUTE", 1, 1_600), rule("ORDERS", "SECOND", 10, 1_600)];
+    let mut limits = Limits::new(&full);
+    let seats: Vec<_> = (0..16).map(|seat| Requester::Seat(SeatId(seat))).collect();
+    for by in &seats {
+        drop(limits.admit(now, *by, Priority::Order, order));
+    }
+    let greedy = Requester::Seat(SeatId(0));
+    while limits.admit(now, greedy, Priority::Order, order).is_ok() {}
+    group.bench_function("refuse an order beyond its fair share, 16 plugins", |bencher| {
+        bencher.iter(|| limits.admit(black_box(now), greedy, Priority::Order, order));
     });
     let full = [rule("REQUEST_WEIGHT", "MINUTE", 1, 0), rule("ORDERS", "SECOND", 10, 0)];
     let mut limits = Limits::new(&full);
-    criterion.bench_function("limits: refuse an order", |bencher| {
-        bencher.iter(|| limits.admit(black_box(now), 1, 1, Priority::Order));
+    group.bench_function("refuse an order", |bencher| {
+        bencher.iter(|| limits.admit(black_box(now), Requester::Host, Priority::Order, order));
     });
+    group.finish();
 }
 
 criterion_group!(benches, signing, admitting);

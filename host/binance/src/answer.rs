@@ -9,10 +9,14 @@ use ringfence_model::{Balance, Instrument, Timestamp};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::{AccountInfo, DepthSnapshot, ErrorBody, KlineRow, MyTrade, OrderInfo, read};
 
+use crate::error::{Class, Order, classify};
+
 /// The venue's code of an unknown order in a query.
 const NO_SUCH_ORDER: i64 = -2_013;
 /// The timestamp is outside of the window: the clock must be set again.
 pub const BAD_TIMESTAMP: i64 = -1_021;
+/// Too many unfilled orders: no new ones for a while; all else may go on.
+pub const TOO_MANY_ORDERS: i64 = -1_015;
 
 /// The code of an error's body.
 pub fn error_code(body: &[u8]) -> Option<i64> {
@@ -23,7 +27,6 @@ pub fn error_code(body: &[u8]) -> Option<i64> {
 fn reason(error: &ErrorBody) -> OrderReason {
     let says = |words: &str| error.msg.to_ascii_lowercase().contains(words);
     match error.code {
-        -1_003 | -1_008 | -1_015 => OrderReason::RateLimit,
         -1_013 | -1_111 => OrderReason::Filter,
         -2_011 | NO_SUCH_ORDER if says("unknown order") || says("does not exist") => OrderReason::NotFound,
         -2_010 | -2_011 if says("insufficient balance") => OrderReason::InsufficientBalance,
@@ -38,16 +41,16 @@ fn reason(error: &ErrorBody) -> OrderReason {
 
 /// How a command ended.
 pub fn outcome(status: u16, body: &[u8]) -> CommandOutcome {
-    match status {
-        200..300 => CommandOutcome::Accepted,
-        418 | 429 => CommandOutcome::Rejected(OrderReason::RateLimit),
-        400..500 => match read::<ErrorBody>(body) {
-            Ok(error) if matches!(error.code, -1_006 | -1_007) => CommandOutcome::Unknown,
-            Ok(error) => CommandOutcome::Rejected(reason(&error)),
-            // A firewall in front of the venue answers in HTML: the order never came to it.
-            Err(_) => CommandOutcome::Rejected(OrderReason::Other),
-        },
-        _ => CommandOutcome::Unknown,
+    if (200..300).contains(&status) {
+        return CommandOutcome::Accepted;
+    }
+    let error = read::<ErrorBody>(body).ok();
+    let verdict = classify(status, error.as_ref().map(|error| error.code));
+    match (verdict.order, verdict.class) {
+        (Order::Unknown, _) => CommandOutcome::Unknown,
+        (Order::NotPlaced, Class::RateLimit | Class::Overloaded) => CommandOutcome::Rejected(OrderReason::RateLimit),
+        // A firewall in front of the venue answers in HTML: the order never came to it.
+        (Order::NotPlaced, _) => CommandOutcome::Rejected(error.as_ref().map_or(OrderReason::Other, reason)),
     }
 }
 
@@ -122,6 +125,9 @@ mod tests {
         assert_eq!(of(504, ""), CommandOutcome::Unknown);
         assert_eq!(of(400, r#"{"code":-1007,"msg":"Timeout waiting for response"}"#), CommandOutcome::Unknown);
         assert_eq!(of(408, r#"{"code":-1006,"msg":"unexpected"}"#), CommandOutcome::Unknown);
+        assert_eq!(of(400, r#"{"code":-1000,"msg":"An unknown error occurred"}"#), CommandOutcome::Unknown);
+        assert_eq!(of(400, r#"{"code":-1008,"msg":"overloaded"}"#), rejected(OrderReason::RateLimit));
+        assert_eq!(of(302, "elsewhere"), CommandOutcome::Unknown);
         assert_eq!(of(429, r#"{"code":-1003,"msg":"Too many requests"}"#), rejected(OrderReason::RateLimit));
         assert_eq!(of(403, "<html>"), rejected(OrderReason::Other));
         for (code, msg, reason) in [

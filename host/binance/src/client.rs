@@ -4,18 +4,25 @@
 //!
 //! | module | holds |
 //! |--|--|
+//! | [`checkup`] | a look at the venue, step by step |
 //! | `rest` | sending one request, within the limits |
 //! | `socket` | opening a socket |
+//! | `state` | what outlives a restart |
 //! | `streams` | the market stream socket |
+//! | `timekeeper` | keeps the estimate of the venue's clock |
 //! | `books` | depth snapshots for its depth streams |
 //! | `user_data` | the user data socket |
 
 mod books;
+pub mod checkup;
 mod rest;
 mod socket;
+mod state;
 mod streams;
+pub(crate) mod timekeeper;
 mod user_data;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -25,25 +32,24 @@ use ringfence_model::event::OrderReason;
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill, VenueOrder};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
 use ringfence_wire::WireError;
-use ringfence_wire::rest::{ExchangeInfo, ServerTime, read};
+use ringfence_wire::rest::{ExchangeInfo, read};
 use ringfence_wire::stream::stream_name;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::answer;
-use crate::clock::VenueClock;
+use crate::breaker::{Breakers, Family};
+use crate::clock::{Estimate, VenueClock};
 use crate::credentials::{Credentials, without_signatures};
-use crate::limits::Limits;
+use crate::limits::{Limits, Priority, Requester, SocketLimits};
 use crate::request::{self, Request};
 use rest::SendError;
 use streams::StreamCommand;
 
-/// Round trips that the first estimate of the venue's clock is made of.
-const CLOCK_SAMPLES: usize = 3;
-/// How often the clock is estimated again.
-const CLOCK_EVERY: Duration = Duration::from_secs(300);
 /// How long the user stream may take to be up at the start.
 const START_WITHIN: Duration = Duration::from_secs(15);
+/// Of an answer that is shown in an error.
+const EXCERPT: usize = 300;
 /// How long the sockets may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -58,8 +64,12 @@ pub struct ClientConfig {
     pub ws_api_url: String,
     /// Without them only market data works.
     pub credentials: Option<Credentials>,
-    /// How long a signed request is valid, in milliseconds.
+    /// How long a signed request is valid, in milliseconds; the venue takes up to 60,000.
     pub recv_window_ms: u64,
+    /// What the venue's documents say of sockets.
+    pub sockets: SocketLimits,
+    /// Where bans and counts are kept over restarts; `None` forgets them.
+    pub state_file: Option<PathBuf>,
 }
 
 /// What the client tells.
@@ -122,6 +132,15 @@ pub enum ClientError {
     NoInterval(u32),
 }
 
+impl ClientError {
+    /// With the start of what the venue said, without signatures.
+    fn refused(what: &'static str, status: u16, body: &[u8]) -> Self {
+        // The whole of it first: half of a signature would not be found.
+        let body = without_signatures(&String::from_utf8_lossy(body));
+        ClientError::Refused { what, status, body: body.chars().take(EXCERPT).collect() }
+    }
+}
+
 impl From<WireError> for ClientError {
     fn from(error: WireError) -> Self {
         ClientError::Wire(match error {
@@ -148,6 +167,7 @@ struct Shared {
     instruments: Vec<Instrument>,
     clock: Mutex<VenueClock>,
     limits: Mutex<Limits>,
+    breakers: Mutex<Breakers>,
     started: (SystemTime, Instant),
     received: AtomicU64,
     unparsed: AtomicU64,
@@ -157,6 +177,34 @@ struct Shared {
 }
 
 impl Shared {
+    /// Nothing is sent yet.
+    fn new(config: ClientConfig, sink: Sink) -> Result<Self, ClientError> {
+        // The second client of a process finds the provider set; that is no error.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .timeout(rest::TIMEOUT)
+            .connect_timeout(rest::CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            // Following one would send an order twice, or take some page for the venue's answer.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| ClientError::Setup(error.to_string()))?;
+        Ok(Shared {
+            config,
+            http,
+            instruments: Vec::new(),
+            clock: Mutex::default(),
+            limits: Mutex::default(),
+            breakers: Mutex::default(),
+            started: (SystemTime::now(), Instant::now()),
+            received: AtomicU64::new(0),
+            unparsed: AtomicU64::new(0),
+            clock_wrong: Notify::new(),
+            sink,
+        })
+    }
+
     /// The machine's time, which never jumps.
     fn machine(&self) -> Timestamp {
         let since = self.started.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -168,20 +216,29 @@ impl Shared {
         lock(&self.clock).venue_time(self.machine())
     }
 
+    /// Takes up what an earlier run has left.
+    fn restore(&self) {
+        let sockets = self.config.sockets;
+        lock(&self.limits).connections.set(sockets.connections_within, sockets.connections);
+        let Some(file) = &self.config.state_file else {
+            return;
+        };
+        match state::load(file) {
+            Ok(Some(left)) => {
+                lock(&self.clock).assume(left.offset_us);
+                lock(&self.limits).restore(left.limits);
+            }
+            Ok(None) => {}
+            Err(why) => self.notice(format!("can't read {}: {why}; starting without it", file.display())),
+        }
+    }
+
     fn tell(&self, event: VenueEvent) {
         (self.sink)(ClientEvent::Venue { received: self.now(), event });
     }
 
     fn notice(&self, text: String) {
         (self.sink)(ClientEvent::Notice(without_signatures(&text)));
-    }
-
-    async fn sample_clock(&self) -> Result<(), ClientError> {
-        let sent = self.machine();
-        let body = self.read("server time", &request::time(), false).await?;
-        let time: ServerTime = read(&body)?;
-        lock(&self.clock).sample(sent, self.machine(), Timestamp::from_millis(time.server_time));
-        Ok(())
     }
 }
 
@@ -190,10 +247,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A connected client. Clones share the sockets.
+/// A connected client. Clones share the sockets. It asks in somebody's name, see [`Client::of`].
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    by: Requester,
     commands: mpsc::UnboundedSender<StreamCommand>,
     stop: Arc<watch::Sender<bool>>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
@@ -215,44 +273,27 @@ impl Client {
         symbols: &[String],
         sink: Sink,
     ) -> Result<(Client, Vec<Instrument>), ClientError> {
-        // The second client of a process finds the provider set; that is no error.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .timeout(rest::TIMEOUT)
-            .connect_timeout(rest::CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            // Following one would send an order twice, or take some page for the venue's answer.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| ClientError::Setup(error.to_string()))?;
-        let mut shared = Shared {
-            config,
-            http,
-            instruments: Vec::new(),
-            clock: Mutex::default(),
-            limits: Mutex::default(),
-            started: (SystemTime::now(), Instant::now()),
-            received: AtomicU64::new(0),
-            unparsed: AtomicU64::new(0),
-            clock_wrong: Notify::new(),
-            sink,
-        };
-        for _ in 0..CLOCK_SAMPLES {
+        let mut shared = Shared::new(config, sink)?;
+        shared.restore();
+        for _ in 0..timekeeper::SAMPLES {
             shared.sample_clock().await?;
         }
-        let body = shared.read("exchange information", &request::exchange_info(symbols), false).await?;
+        shared.tell_wrong_clock();
+        let body =
+            shared.read(Requester::Host, "exchange information", &request::exchange_info(symbols), false).await?;
         let info: ExchangeInfo = read(&body)?;
         let instruments = info.instruments(symbols)?;
         shared.instruments = instruments.clone();
-        shared.limits = Mutex::new(Limits::new(&info.rate_limits));
+        let now = shared.now();
+        lock(&shared.limits).learn(now, &info.rate_limits);
         let shared = Arc::new(shared);
 
         let (stop, stopped) = watch::channel(false);
         let (commands, inbox) = mpsc::unbounded_channel();
         let mut tasks = vec![
             tokio::spawn(streams::run(Arc::clone(&shared), inbox, stopped.clone())),
-            tokio::spawn(keep_clock(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(timekeeper::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(state::run(Arc::clone(&shared), stopped.clone())),
         ];
         if let Some(credentials) = shared.config.credentials.clone() {
             let (up, mut is_up) = watch::channel(user_data::Status::Trying("no attempt yet".to_owned()));
@@ -269,8 +310,15 @@ impl Client {
                 return Err(ClientError::NoUserStream { last });
             }
         }
-        let client = Client { shared, commands, stop: Arc::new(stop), tasks: Arc::new(Mutex::new(tasks)) };
+        let client =
+            Client { shared, by: Requester::Host, commands, stop: Arc::new(stop), tasks: Arc::new(Mutex::new(tasks)) };
         Ok((client, instruments))
+    }
+
+    /// The same client asking in another's name: the venue's limits are shared fairly between
+    /// plugins and host.
+    pub fn of(&self, by: Requester) -> Client {
+        Client { by, ..self.clone() }
     }
 
     /// The venue's time, as well as it is known.
@@ -289,6 +337,16 @@ impl Client {
     /// The venue's limits: name, used, allowed.
     pub fn usage(&self) -> Vec<(String, u64, u64)> {
         lock(&self.shared.limits).usage(self.shared.now())
+    }
+
+    /// What is known of the venue's clock.
+    pub fn clock(&self) -> Option<Estimate> {
+        self.shared.estimate()
+    }
+
+    /// Parts of the venue that are left alone because they failed, and for how long.
+    pub fn unwell(&self) -> Vec<(Family, Micros)> {
+        lock(&self.shared.breakers).open(self.shared.now())
     }
 
     fn stream(&self, instrument: InstrumentId, stream: StreamKind) -> Option<String> {
@@ -321,10 +379,12 @@ impl Client {
     }
 
     async fn command(&self, kind: CommandKind, id: &ClientOrderId, request: &Request) -> VenueEvent {
-        let outcome = match self.shared.send(request, true).await {
+        let outcome = match self.shared.send(self.by, request, true).await {
             Ok((status, body)) => answer::outcome(status, &body),
             Err(SendError::Limited { .. }) => CommandOutcome::Rejected(OrderReason::RateLimit),
-            Err(SendError::NotSent(_) | SendError::NoCredentials) => CommandOutcome::Rejected(OrderReason::Other),
+            Err(SendError::NotSent(_) | SendError::NoCredentials | SendError::Unwell { .. }) => {
+                CommandOutcome::Rejected(OrderReason::Other)
+            }
             Err(SendError::Lost(why)) => {
                 self.shared.notice(format!("{kind:?} {}: no answer ({why}); asking the venue", id.0));
                 CommandOutcome::Unknown
@@ -333,9 +393,13 @@ impl Client {
         VenueEvent::Answer { client_order_id: id.clone(), kind, outcome }
     }
 
-    /// Places an order, once.
-    pub async fn place(&self, order: &VenueOrder) -> VenueEvent {
-        self.command(CommandKind::Place, &order.client_order_id, &request::place(order)).await
+    /// Places an order, once. One that only reduces goes before others when limits are near.
+    pub async fn place(&self, order: &VenueOrder, reduces: bool) -> VenueEvent {
+        let mut request = request::place(order);
+        if reduces {
+            request.priority = Priority::Cancel;
+        }
+        self.command(CommandKind::Place, &order.client_order_id, &request).await
     }
 
     /// Cancels an order.
@@ -350,7 +414,7 @@ impl Client {
 
     /// Asks for one order; `None` if there was no clear answer.
     pub async fn query(&self, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
-        let (status, body) = self.shared.send(&request::query(symbol, id), true).await.ok()?;
+        let (status, body) = self.shared.send(self.by, &request::query(symbol, id), true).await.ok()?;
         answer::query(id, status, &body)
     }
 
@@ -359,7 +423,8 @@ impl Client {
     /// # Errors
     /// The venue can't be reached or refuses.
     pub async fn trades(&self, symbol: &str, venue_order_id: u64) -> Result<Vec<VenueFill>, ClientError> {
-        let body = self.shared.read("fills of an order", &request::my_trades(symbol, venue_order_id), true).await?;
+        let body =
+            self.shared.read(self.by, "fills of an order", &request::my_trades(symbol, venue_order_id), true).await?;
         Ok(answer::trades(&body)?)
     }
 
@@ -368,7 +433,7 @@ impl Client {
     /// # Errors
     /// The venue can't be reached or refuses.
     pub async fn account(&self) -> Result<Vec<Balance>, ClientError> {
-        let body = self.shared.read("the account", &request::account(), true).await?;
+        let body = self.shared.read(self.by, "the account", &request::account(), true).await?;
         Ok(answer::account(&body)?)
     }
 
@@ -385,7 +450,7 @@ impl Client {
     ) -> Result<Vec<Kline>, ClientError> {
         let request =
             request::klines(&instrument.symbol, interval, start, limit).ok_or(ClientError::NoInterval(interval))?;
-        let body = self.shared.read("klines", &request, false).await?;
+        let body = self.shared.read(self.by, "klines", &request, false).await?;
         Ok(answer::klines(instrument, interval, self.now(), &body)?)
     }
 
@@ -398,36 +463,6 @@ impl Client {
             if let Err(error) = tokio::time::timeout_at(deadline, &mut task).await {
                 tracing::debug!(%error, "a socket did not close in time");
                 task.abort();
-            }
-        }
-    }
-}
-
-impl Shared {
-    /// The venue found our timestamp wrong: estimate again, soon.
-    fn mend_clock(&self) {
-        self.notice("the venue finds our clock wrong; estimating its time again".to_owned());
-        self.clock_wrong.notify_one();
-    }
-}
-
-async fn keep_clock(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
-    let mut interval = tokio::time::interval(CLOCK_EVERY);
-    interval.tick().await;
-    loop {
-        let samples = tokio::select! {
-            () = closed(&mut stopped) => return,
-            _ = interval.tick() => 1,
-            () = shared.clock_wrong.notified() => CLOCK_SAMPLES,
-        };
-        lock(&shared.clock).restart();
-        for _ in 0..samples {
-            let sampled = tokio::select! {
-                () = closed(&mut stopped) => return,
-                sampled = shared.sample_clock() => sampled,
-            };
-            if let Err(error) = sampled {
-                shared.notice(format!("the venue's time can't be read: {error}"));
             }
         }
     }

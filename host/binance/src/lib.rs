@@ -3,10 +3,12 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | [`credentials`] | API key and secret; signing |
+//! | [`credentials`] | API keys of all kinds, the key store; signing |
 //! | [`request`] | requests as values: parameters, weight, signature |
 //! | [`answer`] | answers as values: what they mean for an order |
+//! | [`error`] | what the venue's refusals mean, pure |
 //! | [`limits`] | the venue's windows, pure |
+//! | [`breaker`] | leaving alone what fails again and again, pure |
 //! | [`reconnect`] | when to try again, pure |
 //! | [`clock`] | the venue's clock, estimated from round trips, pure |
 //! | [`client`] | [`Client`]: the sockets around all of it |
@@ -16,9 +18,11 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod breaker;
 pub mod client;
 pub mod clock;
 pub mod credentials;
+pub mod error;
 pub mod limits;
 pub mod reconnect;
 pub mod request;

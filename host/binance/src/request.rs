@@ -11,8 +11,9 @@ use ringfence_model::{Decimal, OrderKind, TimeInForce, Timestamp};
 use ringfence_wire::enums::{interval_text, side_text, time_in_force_text};
 use ringfence_wire::number::short;
 
+use crate::breaker::Family;
 use crate::credentials::{Credentials, without_signatures};
-use crate::limits::Priority;
+use crate::limits::{Cost, Priority};
 
 /// HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,22 @@ impl Request {
         }
     }
 
+    /// What the venue counts. Since 2026-04-02 orders, lists and cancels give their weight back
+    /// when they succeed; amendments, test orders and questions don't.
+    pub fn cost(&self) -> Cost {
+        let refund = self.method != Method::Get && !self.path.ends_with("/test") && !self.path.contains("/amend/");
+        Cost { weight: self.weight, orders: self.orders, refund }
+    }
+
+    /// The endpoints that fail together with this one.
+    pub fn family(&self, signed: bool) -> Family {
+        match (self.method, signed) {
+            (Method::Get, false) => Family::Market,
+            (Method::Get, true) => Family::Account,
+            _ => Family::Orders,
+        }
+    }
+
     /// Signed by the owner of the key, for a moment of the venue's clock.
     pub fn sign(&self, credentials: &Credentials, timestamp_ms: u64, recv_window_ms: u64) -> Sent {
         let mut query = String::with_capacity(self.params.len().saturating_add(160));
@@ -207,6 +224,16 @@ pub fn my_trades(symbol: &str, order_id: u64) -> Request {
 /// `GET /api/v3/account`, zero balances left out.
 pub fn account() -> Request {
     Request::new(Method::Get, "/api/v3/account", 20).with("omitZeroBalances", "true")
+}
+
+/// `GET /api/v3/ping`.
+pub fn ping() -> Request {
+    Request::new(Method::Get, "/api/v3/ping", 1)
+}
+
+/// `GET /sapi/v1/account/apiRestrictions`: what the key may do. On the live venue only.
+pub fn key_permissions() -> Request {
+    Request::new(Method::Get, "/sapi/v1/account/apiRestrictions", 1)
 }
 
 /// `GET /api/v3/time`.

@@ -17,6 +17,10 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Runs every strategy of a folder; by default on the embedded simulated exchange.
     Run(RunArgs),
+    /// Looks whether everything works that a run needs: venue, clock, keys, limits, streams.
+    Doctor(crate::doctor::DoctorArgs),
+    /// Keeps API keys in an encrypted store.
+    Keys(crate::keys::KeysArgs),
     /// Serves the simulated exchange to any Binance client: REST, streams, WebSocket API.
     Sim(crate::sim::SimArgs),
     /// What runs in a host of this folder, and commands to it.

@@ -6,9 +6,13 @@
 //! | [`budgets`], [`halt`], [`logs`], [`plugins`] | a command each |
 //! | [`config`] | `ringfence.toml` |
 //! | [`control`] | the socket by which an operator speaks with a running host |
+//! | [`credentials`] | API keys from store, file or environment |
+//! | [`doctor`] | `ringfence doctor`: does everything work that a run needs? |
 //! | [`grants`] | what a plugin gets, from the configuration and its own wishes |
+//! | [`keys`] | `ringfence keys`: the encrypted key store |
 //! | [`live`] | the wiring over sockets: exchange or Binance, engine thread, plugins |
 //! | [`lockstep`] | the wiring in virtual time |
+//! | [`places`] | where the user's files live |
 //! | [`sim`] | the simulated exchange as a server |
 //! | [`summary`] | the figures at the end, as JSON and as a table |
 //! | [`view`] | what a person sees while it runs |
@@ -19,17 +23,22 @@ mod args;
 mod budgets;
 mod config;
 mod control;
+mod credentials;
+mod doctor;
 mod grants;
 mod halt;
+mod keys;
 mod live;
 mod lockstep;
 mod logs;
+mod places;
 mod plugins;
 mod sim;
 mod summary;
 mod view;
 
 use std::io::{IsTerminal, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -57,6 +66,8 @@ fn main() -> ExitCode {
         Command::Halt(host) => return end(halt::run(&host, &control::Request::Halt)),
         Command::Resume(host) => return end(halt::run(&host, &control::Request::Unhalt)),
         Command::Budgets(args) => return end(budgets::run(&args)),
+        Command::Keys(args) => return end(keys::run(&args)),
+        Command::Doctor(args) => return doctor_command(&args),
     };
     if run.replay.is_none() && matches!(run.speed, Some(Speed::Times(_))) {
         view::line(
@@ -85,14 +96,40 @@ fn end(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// The named file, or `ringfence.toml` of this folder if there is one, or the defaults.
-fn read_config(run: &RunArgs) -> Result<Config, config::ConfigError> {
-    let here = std::path::Path::new("ringfence.toml");
-    let mut config = match &run.config {
-        Some(file) => Config::read(file)?,
-        None if here.exists() => Config::read(here)?,
-        None => Config::default(),
+fn doctor_command(args: &doctor::DoctorArgs) -> ExitCode {
+    let mut config = match config_of(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            view::line(&error.to_string());
+            return ExitCode::from(2);
+        }
     };
+    if let Some(kind) = args.venue.as_deref().and_then(config::VenueKind::of) {
+        if kind != config.venue.kind {
+            // Other addresses in the file are another venue's.
+            (config.venue.rest_url, config.venue.stream_url, config.venue.ws_api_url) = (None, None, None);
+        }
+        config.venue.kind = kind;
+    }
+    match doctor::run(args, config) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => end(Err(error)),
+    }
+}
+
+/// The named file, or `ringfence.toml` of this folder if there is one, or the defaults.
+fn config_of(file: Option<&Path>) -> Result<Config, config::ConfigError> {
+    let here = Path::new("ringfence.toml");
+    match file {
+        Some(file) => Config::read(file),
+        None if here.exists() => Config::read(here),
+        None => Ok(Config::default()),
+    }
+}
+
+fn read_config(run: &RunArgs) -> Result<Config, config::ConfigError> {
+    let mut config = config_of(run.config.as_deref())?;
     if let Some(seed) = run.seed {
         config.sim.seed = seed;
     }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::rest::SendError;
 use super::{ClientError, Shared};
 use crate::answer;
+use crate::limits::Requester;
 use crate::reconnect::Backoff;
 use crate::request;
 
@@ -136,14 +137,17 @@ impl Shared {
     async fn book(&self, id: InstrumentId) -> Result<Book, (String, Duration)> {
         let told = |error: ClientError| {
             let wait = match &error {
-                ClientError::Send { source: SendError::Limited { retry_after }, .. } => retry_after.0,
+                ClientError::Send { source: SendError::Limited { retry_after, .. }, .. } => retry_after.0,
                 _ => 0,
             };
             (error.to_string(), Duration::from_micros(wait))
         };
         let instrument = self.instruments.iter().find(|known| known.id == id);
         let instrument = instrument.ok_or_else(|| ("not among the symbols".to_owned(), Duration::ZERO))?;
-        let body = self.read("depth snapshot", &request::depth(&instrument.symbol), false).await.map_err(told)?;
+        let body = self
+            .read(Requester::Host, "depth snapshot", &request::depth(&instrument.symbol), false)
+            .await
+            .map_err(told)?;
         answer::depth(instrument, &body).map_err(|error| told(error.into()))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ringfence_model::Micros;
 use ringfence_wire::WireError;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -9,8 +10,9 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::{ClientEvent, Shared, closed, lock};
+use crate::answer::TOO_MANY_ORDERS;
 use crate::credentials::without_signatures;
-use crate::limits::Priority;
+use crate::limits::{Cost, Ended, Priority, Requester};
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -37,14 +39,23 @@ impl Shared {
             let now = self.now();
             let wait = {
                 let mut limits = lock(&self.limits);
-                match weight {
-                    0 => limits.blocked(now),
-                    _ => limits.admit(now, weight, 0, Priority::Cancel).err().unwrap_or_default(),
+                if limits.blocked(now).0 > 0 {
+                    limits.blocked(now)
+                } else if let Err(wait) = limits.connections.admit(now) {
+                    wait
+                } else if weight == 0 {
+                    break;
+                } else {
+                    match limits.admit(now, Requester::Host, Priority::Cancel, Cost::query(weight)) {
+                        // The venue counts it whether the socket opens or not.
+                        Ok(ticket) => {
+                            limits.settle(now, ticket, Ended::Counted, &[]);
+                            break;
+                        }
+                        Err(refusal) => refusal.wait,
+                    }
                 }
             };
-            if wait.0 == 0 {
-                break;
-            }
             tokio::select! {
                 () = closed(stopped) => return Ok(None),
                 () = tokio::time::sleep(Duration::from_micros(wait.0)) => {}
@@ -62,6 +73,7 @@ impl Shared {
                     let retry_after = response.headers().get("retry-after");
                     self.heed(
                         response.status().as_u16(),
+                        None,
                         retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
                     );
                 }
@@ -71,12 +83,16 @@ impl Shared {
     }
 
     /// Keeps silent for as long as the venue wants, if this status says that it wants that.
-    pub(super) fn heed(&self, status: u16, retry_after_seconds: Option<u64>) {
-        if matches!(status, 418 | 429) {
-            lock(&self.limits).block(self.now(), retry_after_seconds);
-            let seconds = retry_after_seconds.unwrap_or(60);
-            self.notice(format!("the venue says {status}: nothing is sent for {seconds} s"));
+    pub(super) fn heed(&self, status: u16, code: Option<i64>, retry_after_seconds: Option<u64>) {
+        if !matches!(status, 418 | 429) {
+            return;
         }
+        let (banned, orders_only) = (status == 418, code == Some(TOO_MANY_ORDERS));
+        let now = self.now();
+        let wait = lock(&self.limits).block(now, banned, orders_only, retry_after_seconds.map(Micros::from_secs));
+        self.save_state();
+        let what = if orders_only { "no order" } else { "nothing" };
+        self.notice(format!("the venue says {status}: {what} is sent for {} s", wait.0.div_ceil(1_000_000)));
     }
 
     /// A message that can't be read.

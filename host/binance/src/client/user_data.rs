@@ -81,7 +81,7 @@ fn refused(shared: &Shared, answer: &Response, text: &str) -> String {
         .ok()
         .and_then(|value| value.pointer("/error/data/retryAfter")?.as_u64());
     let wait = until.map(|until| until.saturating_sub(shared.now().as_millis()).div_ceil(1_000));
-    shared.heed(answer.status, wait);
+    shared.heed(answer.status, answer.error.as_ref().map(|error| error.code), wait);
     let error = answer.error.as_ref();
     if error.is_some_and(|error| error.code == BAD_TIMESTAMP) {
         shared.mend_clock();

@@ -40,7 +40,7 @@ fn outcome(event: VenueEvent) -> CommandOutcome {
 
 async fn do_it(client: &Client, what: &str) -> CommandOutcome {
     outcome(match what {
-        PLACE => client.place(&order()).await,
+        PLACE => client.place(&order(), false).await,
         CANCEL => client.cancel("BTCUSDT", &id()).await,
         _ => client.amend("BTCUSDT", &id(), Decimal::ONE).await,
     })
@@ -206,7 +206,7 @@ async fn after_429_nothing_is_sent_until_the_time_is_over() {
         }
         assert!(client.query("BTCUSDT", &id()).await.is_none());
         let error = client.account().await.unwrap_err().to_string();
-        assert!(error.contains("leave no room for 1."), "{error}");
+        assert!(error.contains("wants to hear nothing from this address; try again in 1."), "{error}");
         assert_eq!(venue.seen("").len(), seen, "nothing was sent");
         // Sockets don't knock either.
         drop(user);

@@ -5,6 +5,7 @@
 //! |--|--|
 //! | [`venue`] | the scripted venue and the list of what the client told |
 //! | [`commands`] | connecting, orders, limits, the clock |
+//! | [`guard`] | limits over restarts, clocks, breakers, kinds of keys |
 //! | [`streams`] | market streams and books |
 //! | [`user`] | the user stream |
 //! | [`faults`] | seeded schedules of lost connections |
@@ -13,6 +14,7 @@
 
 mod commands;
 mod faults;
+mod guard;
 mod streams;
 mod user;
 mod venue;

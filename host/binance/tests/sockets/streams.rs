@@ -113,7 +113,9 @@ async fn unreadable_messages_are_counted_and_stop_nothing() {
         peer.send(text.clone()).await;
     }
     peer.trade("BTCUSDT", 7).await;
-    let all = told.trade(7).await;
+    let mut all = told.trade(7).await;
+    // This venue's clock is not of this year, which is told.
+    all.retain(|event| !matches!(event, ClientEvent::Notice(text) if text.contains("machine's clock")));
     let errors = all.iter().filter(|event| matches!(event, ClientEvent::Unparsed { .. })).count();
     assert_eq!((errors, all.len()), (bad.len(), bad.len() + 1), "{all:?}");
     assert_eq!((client.counts().received, client.counts().unparsed), (8, 7));

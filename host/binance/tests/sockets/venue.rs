@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use ringfence_binance::client::Sink;
+use ringfence_binance::limits::SocketLimits;
 use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
 use ringfence_model::Instrument;
 use ringfence_model::venue::{MarketData, VenueEvent};
@@ -24,8 +25,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 pub(crate) const KEY: &str = "the-key-that-may-be-shown";
 pub(crate) const SECRET: &str = "the-secret-that-may-not";
-/// A whole day's start of the venue's clock: all windows begin.
-pub(crate) const START_MS: u64 = 1_700_006_400_000;
+/// A second after a whole day's start of the venue's clock: all windows have surely begun.
+pub(crate) const START_MS: u64 = 1_700_006_401_000;
 /// How long a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(6);
 pub(crate) const SYMBOLS: [&str; 10] =
@@ -89,6 +90,8 @@ impl Seen {
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
     Http(u16, Vec<(&'static str, String)>, String),
+    /// Repeats the request, signature and all.
+    Echo(u16),
     /// Reads the request and closes the connection.
     Drop,
     /// Half of an answer, then the end.
@@ -136,6 +139,10 @@ impl Desk {
             "GET /api/v3/account" => Reply::new(200, documented("rest/account-information.1.json")),
             _ => Reply::error(400, -1, "not in the script"),
         });
+        let reply = match reply {
+            Reply::Echo(status) => Reply::error(status, -1100, &format!("{} {}", seen.what, seen.query)),
+            reply => reply,
+        };
         self.seen.push(seen);
         reply
     }
@@ -194,6 +201,8 @@ impl Venue {
             ws_api_url: format!("ws://{user_at}/ws-api/v3"),
             credentials: Some(credentials()),
             recv_window_ms: 5_000,
+            sockets: SocketLimits::default(),
+            state_file: None,
         };
         Venue { config, desk, streams, users, _tasks: tasks }
     }
@@ -307,7 +316,7 @@ async fn serve(mut socket: TcpStream, desk: Arc<Mutex<Desk>>) {
                     return;
                 }
             }
-            Reply::Drop => return,
+            Reply::Echo(_) | Reply::Drop => return,
             Reply::Half => {
                 drop(socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"symbol\":").await);
                 return;

@@ -23,6 +23,8 @@ pub(crate) enum VenueKind {
     Sim,
     /// Binance's spot testnet.
     BinanceTestnet,
+    /// Binance's demo mode: live prices, play money.
+    BinanceDemo,
     /// Binance spot, real money.
     Binance,
 }
@@ -32,7 +34,35 @@ impl VenueKind {
         match self {
             VenueKind::Sim => "sim",
             VenueKind::BinanceTestnet => "binance-testnet",
+            VenueKind::BinanceDemo => "binance-demo",
             VenueKind::Binance => "binance",
+        }
+    }
+
+    /// From its name in the file and on the command line.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        [VenueKind::Sim, VenueKind::BinanceTestnet, VenueKind::BinanceDemo, VenueKind::Binance]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    /// REST, market streams and WebSocket API; nothing for the embedded exchange, whose addresses come with it.
+    pub(crate) const fn addresses(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            VenueKind::Sim => ("", "", ""),
+            VenueKind::BinanceTestnet => (
+                "https://testnet.binance.vision",
+                "wss://stream.testnet.binance.vision",
+                "wss://ws-api.testnet.binance.vision/ws-api/v3",
+            ),
+            VenueKind::BinanceDemo => (
+                "https://demo-api.binance.com",
+                "wss://demo-stream.binance.com",
+                "wss://demo-ws-api.binance.com/ws-api/v3",
+            ),
+            VenueKind::Binance => {
+                ("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443/ws-api/v3")
+            }
         }
     }
 }
@@ -46,7 +76,19 @@ pub(crate) struct VenueConfig {
     pub(crate) rest_url: Option<String>,
     pub(crate) stream_url: Option<String>,
     pub(crate) ws_api_url: Option<String>,
-    /// Names of the environment variables that hold the keys; keys never stand in a file.
+    /// How long a signed request is valid.
+    pub(crate) recv_window_ms: u64,
+    /// A key of the key store. Then the ways below are not looked at.
+    pub(crate) key: Option<String>,
+    /// Another key store than the user's.
+    pub(crate) key_store: Option<PathBuf>,
+    /// Where the key store's passphrase comes from, if not from the terminal.
+    pub(crate) passphrase_env: Option<String>,
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// The API key, which is no secret, and a file with its secret or private key.
+    pub(crate) api_key: Option<String>,
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Names of the environment variables that hold the keys otherwise; secrets never stand in this file.
     pub(crate) api_key_env: String,
     pub(crate) secret_env: String,
 }
@@ -98,6 +140,13 @@ impl Default for Config {
                 rest_url: None,
                 stream_url: None,
                 ws_api_url: None,
+                recv_window_ms: 5_000,
+                key: None,
+                key_store: None,
+                passphrase_env: None,
+                passphrase_file: None,
+                api_key: None,
+                secret_file: None,
                 api_key_env: "BINANCE_API_KEY".to_owned(),
                 secret_env: "BINANCE_API_SECRET".to_owned(),
             },
@@ -182,13 +231,36 @@ impl Config {
 }
 
 fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
-    table.keys(reader, &["kind", "symbols", "rest_url", "stream_url", "ws_api_url", "api_key_env", "secret_env"]);
-    if let Some(kind) = table.choice(reader, "kind", &["sim", "binance-testnet", "binance"]) {
-        venue.kind = match kind.as_str() {
-            "binance" => VenueKind::Binance,
-            "binance-testnet" => VenueKind::BinanceTestnet,
-            _ => VenueKind::Sim,
-        };
+    table.keys(
+        reader,
+        &[
+            "kind",
+            "symbols",
+            "rest_url",
+            "stream_url",
+            "ws_api_url",
+            "recv_window_ms",
+            "key",
+            "key_store",
+            "passphrase_env",
+            "passphrase_file",
+            "api_key",
+            "secret_file",
+            "api_key_env",
+            "secret_env",
+        ],
+    );
+    let kind = table.choice(reader, "kind", &["sim", "binance-testnet", "binance-demo", "binance"]);
+    if let Some(kind) = kind.as_deref().and_then(VenueKind::of) {
+        venue.kind = kind;
+    }
+    // The venue's own bound.
+    if let Some(window) = table.whole(reader, "recv_window_ms", 60_000) {
+        if window == 0 {
+            table.wrong(reader, "recv_window_ms", "must be at least 1");
+        } else {
+            venue.recv_window_ms = window;
+        }
     }
     if let Some(symbols) = table.symbols(reader, "symbols", None) {
         venue.symbols = symbols;
@@ -206,11 +278,33 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
             }
         }
     }
-    if let Some(name) = table.text(reader, "api_key_env") {
-        venue.api_key_env = name;
+    for (key, slot) in
+        [("key", &mut venue.key), ("passphrase_env", &mut venue.passphrase_env), ("api_key", &mut venue.api_key)]
+    {
+        if let Some(text) = table.text(reader, key) {
+            *slot = Some(text);
+        }
     }
-    if let Some(name) = table.text(reader, "secret_env") {
-        venue.secret_env = name;
+    for (key, slot) in [
+        ("key_store", &mut venue.key_store),
+        ("passphrase_file", &mut venue.passphrase_file),
+        ("secret_file", &mut venue.secret_file),
+    ] {
+        if let Some(path) = table.text(reader, key) {
+            *slot = Some(PathBuf::from(path));
+        }
+    }
+    for (key, slot) in [("api_key_env", &mut venue.api_key_env), ("secret_env", &mut venue.secret_env)] {
+        if let Some(name) = table.text(reader, key) {
+            *slot = name;
+        }
+    }
+    if venue.key.is_some() {
+        for key in ["api_key", "secret_file", "api_key_env", "secret_env"] {
+            if table.has(key) {
+                table.wrong(reader, key, "can't stand beside `venue.key`, which names a key of the key store");
+            }
+        }
     }
 }
 
@@ -403,6 +497,22 @@ open_orders = \"many\"
         let lines: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
         assert_eq!(lines, ["r.toml:2", "r.toml:4", "r.toml:5", "r.toml:6"], "{problems:?}");
         assert!(problems[3].contains("did you mean `timers`"), "{problems:?}");
+    }
+
+    #[test]
+    fn keys_come_from_one_place() {
+        let text = "[venue]\nkind = \"binance-demo\"\nkey = \"main\"\nrecv_window_ms = 2500";
+        let venue = Config::parse(text, "r.toml").unwrap().venue;
+        assert_eq!(
+            (venue.kind, venue.key.as_deref(), venue.recv_window_ms),
+            (VenueKind::BinanceDemo, Some("main"), 2_500)
+        );
+        let text = "[venue]\nkey = \"main\"\nsecret_file = \"x.pem\"\nrecv_window_ms = 60001";
+        let problems = Config::parse(text, "r.toml").unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].starts_with("r.toml:3: `venue.secret_file` can't stand beside"), "{problems:?}");
+        let problems = Config::parse("[venue]\nrecv_window_ms = 0", "r.toml").unwrap_err();
+        assert!(problems[0].contains("at least 1"), "{problems:?}");
     }
 
     #[test]

@@ -80,6 +80,11 @@ impl<'t> Table<'t> {
         self.table.get(key)
     }
 
+    /// Whether the key stands there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Tells that the value of `key` is wrong.
     pub(super) fn wrong(&self, reader: &Reader<'t>, key: &str, why: &str) {
         let span = self.get(key).map_or(0..0, Spanned::span);

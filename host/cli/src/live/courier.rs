@@ -2,9 +2,10 @@
 //! brings the answers back. It decides nothing and never sends a thing twice.
 
 use ringfence_binance::Client;
-use ringfence_engine::Output;
-use ringfence_model::Instrument;
+use ringfence_binance::limits::Requester;
+use ringfence_engine::{Output, seat_of};
 use ringfence_model::venue::VenueEvent;
+use ringfence_model::{Instrument, SeatId};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::hub::{HubSender, Input};
@@ -17,12 +18,16 @@ pub(super) async fn run(
     instruments: Vec<Instrument>,
 ) {
     while let Some(output) = inbox.recv().await {
-        let (client, hub) = (client.clone(), hub.clone());
+        let hub = hub.clone();
+        let client = match requester(&output) {
+            Some(seat) => client.of(Requester::Seat(seat)),
+            None => client.clone(),
+        };
         match output {
             Output::Subscribe { instrument, stream } => client.subscribe(instrument, stream),
             Output::Unsubscribe { instrument, stream } => client.unsubscribe(instrument, stream),
             Output::Place(approved) => drop(tokio::spawn(async move {
-                let answer = client.place(approved.order()).await;
+                let answer = client.place(approved.order(), approved.reduces()).await;
                 tell(&client, &hub, answer);
             })),
             Output::Cancel { symbol, client_order_id } => drop(tokio::spawn(async move {
@@ -60,6 +65,17 @@ pub(super) async fn run(
             // The engine's thread keeps these for itself.
             Output::Deliver { .. } | Output::Unattributed { .. } => {}
         }
+    }
+}
+
+/// The plugin in whose name it is asked; `None` for the host.
+fn requester(output: &Output) -> Option<SeatId> {
+    match output {
+        Output::Place(approved) => seat_of(&approved.order().client_order_id),
+        Output::Cancel { client_order_id, .. } | Output::Amend { client_order_id, .. } => seat_of(client_order_id),
+        Output::History { seat, .. } => Some(*seat),
+        // What became of an order is the host's question.
+        _ => None,
     }
 }
 

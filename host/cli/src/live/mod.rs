@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use clap::Parser as _;
+use ringfence_binance::limits::SocketLimits;
 use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
 use ringfence_exchange::recording::{first_time, symbol_of};
 use ringfence_exchange::server::{self, Market, ServerHandle};
@@ -29,12 +31,13 @@ use ringfence_model::strategy::Mode;
 use ringfence_model::{Balance, Timestamp};
 use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, LogLevel, Sandbox, SandboxConfig};
 
-use crate::args::{RunArgs, Speed};
-use crate::config::{Config, VenueKind};
+use crate::args::{Args, Command, RunArgs, Speed};
+use crate::config::{Config, VenueConfig, VenueKind};
 use crate::control::server::Server;
 use crate::grants::Grants;
 use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
 use crate::view::{Feed, Picture, View, Wish};
+use crate::{credentials, places};
 use hub::{Hub, HubSender, Input};
 use operator::LiveOperator;
 use plugin_log::{Line, PluginLog};
@@ -45,8 +48,6 @@ const ACCOUNT_TRIES: u32 = 5;
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
 /// How often the view is drawn and the end is looked for.
 const BEAT: Duration = Duration::from_millis(200);
-/// How long a request to the real venue is valid: its own default.
-const RECV_WINDOW_MS: u64 = 5_000;
 
 /// Runs until the time is over, the recording ends, or the operator stops it.
 pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
@@ -116,40 +117,48 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
         stream_url: handle.stream_url.clone(),
         ws_api_url: handle.ws_api_url.clone(),
         credentials: Some(credentials),
-        recv_window_ms: RECV_WINDOW_MS,
+        recv_window_ms: config.venue.recv_window_ms,
+        sockets: SocketLimits::default(),
+        // Each start is a new exchange.
+        state_file: None,
     };
     let mode = if args.replay.is_some() { Mode::Replay } else { Mode::Sim };
     Ok(Venue { client, symbols, mode, server: Some(handle) })
 }
 
+/// The embedded exchange and how to reach it, as a run would start it.
+pub(crate) async fn sim_client(config: &Config) -> anyhow::Result<(ClientConfig, ServerHandle)> {
+    let Command::Run(args) = Args::try_parse_from(["ringfence", "run"])?.command else {
+        bail!("`run` is no command");
+    };
+    let venue = open_sim(&args, config).await?;
+    Ok((venue.client, venue.server.context("the simulated exchange has no server")?))
+}
+
 fn open_binance(config: &Config, kind: VenueKind) -> anyhow::Result<Venue> {
-    let venue = &config.venue;
-    let key = |name: &str| {
-        std::env::var(name).ok().filter(|value| !value.is_empty()).with_context(|| {
-            format!("venue {} needs keys: set the environment variable {name} (see [venue] in the README)", kind.name())
-        })
-    };
-    let (rest, stream, ws_api) = match kind {
-        VenueKind::BinanceTestnet => (
-            "https://testnet.binance.vision",
-            "wss://stream.testnet.binance.vision",
-            "wss://ws-api.testnet.binance.vision/ws-api/v3",
-        ),
-        _ => ("https://api.binance.com", "wss://stream.binance.com:9443", "wss://ws-api.binance.com:443/ws-api/v3"),
-    };
-    let or = |own: &Option<String>, official: &str| own.clone().unwrap_or_else(|| official.to_owned());
+    let credentials = credentials::of_venue(&config.venue)?;
     Ok(Venue {
-        client: ClientConfig {
-            rest_url: or(&venue.rest_url, rest),
-            stream_url: or(&venue.stream_url, stream),
-            ws_api_url: or(&venue.ws_api_url, ws_api),
-            credentials: Some(Credentials::new(key(&venue.api_key_env)?, key(&venue.secret_env)?)),
-            recv_window_ms: RECV_WINDOW_MS,
-        },
-        symbols: venue.symbols.clone(),
+        client: client_config(&config.venue, Some(credentials)),
+        symbols: config.venue.symbols.clone(),
         mode: if kind == VenueKind::Binance { Mode::Live } else { Mode::Testnet },
         server: None,
     })
+}
+
+/// A real venue as the configuration reaches it.
+pub(crate) fn client_config(venue: &VenueConfig, credentials: Option<Credentials>) -> ClientConfig {
+    let (rest, stream, ws_api) = venue.kind.addresses();
+    let or = |own: &Option<String>, official: &str| own.clone().unwrap_or_else(|| official.to_owned());
+    let rest_url = or(&venue.rest_url, rest);
+    ClientConfig {
+        stream_url: or(&venue.stream_url, stream),
+        ws_api_url: or(&venue.ws_api_url, ws_api),
+        credentials,
+        recv_window_ms: venue.recv_window_ms,
+        sockets: SocketLimits::default(),
+        state_file: places::limits_state(&rest_url),
+        rest_url,
+    }
 }
 
 /// The time of this machine. Only the venue's clock decides anything later.
