@@ -194,7 +194,7 @@ impl Run {
         &self.instruments
     }
 
-    /// Seats a plugin. It gets its first event with the first message of the market.
+    /// Seats a plugin with its budgets and policies. It gets its first event with the first message of the market.
     ///
     /// # Errors
     /// The engine refuses the seat, or the plugin its parameters.
@@ -203,6 +203,7 @@ impl Run {
         plugin: Arc<Plugin>,
         config: ringfence_engine::SeatConfig,
         parameters: Vec<(String, Value)>,
+        settings: Settings,
     ) -> Result<(), BacktestError> {
         let name = config.name.clone();
         let sender = self.desk_commands.0.clone();
@@ -216,7 +217,7 @@ impl Run {
             lookahead: self.config.latency,
             queue: usize::MAX,
             clocked: false,
-            settings: Settings::default(),
+            settings,
         };
         let mut seat = Seat::new(Arc::clone(&self.sandbox), seat, Box::new(desk));
         seat.start(self.config.start, plugin, parameters).map_err(|refusal| BacktestError::Plugin { name, refusal })?;

@@ -131,6 +131,6 @@ fn seat(run: &mut Run, sandbox: &Sandbox, grants: &mut Grants, file: &std::path:
     let plugin = sandbox.admit(&bytes)?;
     let parameters = grants.parameters(&name, plugin.manifest()).map_err(anyhow::Error::msg)?;
     let config = grants.seat(&name).map_err(anyhow::Error::msg)?;
-    run.seat(plugin, config, parameters)?;
+    run.seat(plugin, config, parameters, grants.settings(&name))?;
     Ok(())
 }

@@ -66,6 +66,13 @@ pub(crate) struct PluginSummary {
     pub(crate) denials: u64,
     pub(crate) fills: u64,
     pub(crate) faults: u64,
+    /// Of the three within ten minutes that end in quarantine.
+    pub(crate) strikes: f64,
+    /// Calls beyond their soft bound.
+    pub(crate) slow_calls: u64,
+    /// Percent of one core over the last second.
+    pub(crate) cpu_percent: u32,
+    pub(crate) memory_bytes: usize,
     pub(crate) position: Vec<PositionLine>,
     /// Realised and unrealised, in the quote asset.
     pub(crate) pnl: Decimal,
@@ -118,6 +125,10 @@ impl PluginSummary {
             denials: seat.desk.denials,
             fills: seat.desk.fills,
             faults: seat.faults,
+            strikes: f64::from(seat.strike_quarters) / 4.0,
+            slow_calls: seat.slow_calls,
+            cpu_percent: seat.cpu_percent,
+            memory_bytes: seat.memory_bytes,
             position,
             pnl: seat.desk.pnl.round_dp(8).normalize(),
             handler_ns: HandlerTime { p50: seat.handler_p50_ns, p99: seat.handler_p99_ns },

@@ -241,10 +241,13 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
     );
     frame.render_widget(Line::from(title).bold(), head);
 
-    let names = ["plugin", "state", "gen", "events/s", "orders", "fills", "position", "pnl", "p50", "p99", "faults"];
-    let widths = [18, 12, 4, 9, 8, 7, 26, 14, 9, 9, 6].map(Constraint::Length);
+    let names = [
+        "plugin", "state", "gen", "events/s", "orders", "fills", "position", "pnl", "p50", "p99", "cpu", "mem",
+        "strikes",
+    ];
+    let widths = [18, 12, 4, 9, 8, 7, 26, 14, 9, 9, 5, 8, 7].map(Constraint::Length);
     let body = picture.plugins.iter().map(|plugin| {
-        let [name, _, generation, state, _, orders, _, fills, faults, position, pnl, p50, p99] = row(plugin);
+        let [name, _, generation, state, _, orders, _, fills, _, position, pnl, p50, p99] = row(plugin);
         let rate = rates.per_second.get(&plugin.name).copied().unwrap_or(0).to_string();
         let colour = if plugin.pnl.is_sign_negative() { Color::Red } else { Color::Green };
         let state_colour = if state == "running" { Color::Green } else { Color::Yellow };
@@ -259,7 +262,9 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
             Cell::from(pnl).style(Style::new().fg(colour)),
             Cell::from(p50),
             Cell::from(p99),
-            Cell::from(faults),
+            Cell::from(format!("{}%", plugin.cpu_percent)),
+            Cell::from(format!("{} KiB", plugin.memory_bytes >> 10)),
+            Cell::from(format!("{:.2}", plugin.strikes)),
         ])
     });
     let header = Row::new(names).style(Style::new().fg(Color::DarkGray));

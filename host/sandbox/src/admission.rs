@@ -118,7 +118,12 @@ impl Sandbox {
     /// # Errors
     /// It is no plugin that can run here; the refusal says why.
     pub fn admit(&self, bytes: &[u8]) -> Result<Arc<Plugin>, Refusal> {
-        self.take_in(bytes, &mut Report::default(), None)
+        if let Some(plugin) = self.living(&hash(bytes)) {
+            return Ok(plugin);
+        }
+        let plugin = self.take_in(bytes, &mut Report::default(), None)?;
+        self.share(&plugin);
+        Ok(plugin)
     }
 
     /// The same, with a report of every step; the scan is made even if the cache knows the file.

@@ -23,8 +23,8 @@ pub enum FaultKind {
     Contract,
     /// It used too much of a core for too long.
     Share,
-    /// Its queue has no room for what must not be lost.
-    Queue,
+    /// Too many calls took longer than their soft bound.
+    Slow,
     /// It could not be started again.
     Restart,
     /// The host failed: no strike for the plugin.
@@ -42,7 +42,7 @@ impl fmt::Display for FaultKind {
             FaultKind::Boundary => "boundary",
             FaultKind::Contract => "contract",
             FaultKind::Share => "share",
-            FaultKind::Queue => "queue",
+            FaultKind::Slow => "slow",
             FaultKind::Restart => "restart",
             FaultKind::Host => "host",
         })

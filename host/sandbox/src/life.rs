@@ -23,6 +23,9 @@ use ringfence_model::{Micros, Timestamp};
 
 use crate::fault::FaultKind;
 
+#[cfg(test)]
+mod tests;
+
 /// The time within which faults add up.
 const STRIKES_WITHIN: Micros = Micros::from_secs(600);
 /// Wait before the first restart; it doubles with each strike.
@@ -89,7 +92,7 @@ pub struct Generation {
     pub since: Timestamp,
     /// What brought it, and what ended it.
     pub note: String,
-    /// Whether it ever traded.
+    /// Whether it traded and was not rolled back.
     pub ran: bool,
 }
 
@@ -354,6 +357,13 @@ impl Life {
         }
     }
 
+    fn roll_back(&mut self, now: Timestamp, number: u64, note: &str) {
+        self.mark(now, number, GenerationState::Stopped, note);
+        for generation in self.history.iter_mut().filter(|generation| generation.number == number) {
+            generation.ran = false;
+        }
+    }
+
     /// Takes what happened and says what has to be done.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Vec<Action> {
         match input {
@@ -480,7 +490,7 @@ impl Life {
         let too_many = self.strike(now, if kind == FaultKind::Host { 0 } else { WHOLE });
         if let Some(trial) = self.trial.take() {
             // The old generation did nothing wrong: it comes back whatever the count is.
-            self.mark(now, self.current, GenerationState::Stopped, &format!("rolled back: {what}"));
+            self.roll_back(now, self.current, &format!("rolled back: {what}"));
             self.current = trial.old;
             self.mark(now, trial.old, GenerationState::Running, "came back");
             self.running_since = now;
@@ -579,7 +589,7 @@ impl Life {
 
     fn rollback(&mut self, now: Timestamp) -> Vec<Action> {
         if let Some(trial) = self.trial.take() {
-            self.mark(now, self.current, GenerationState::Stopped, "rolled back by the operator");
+            self.roll_back(now, self.current, "rolled back by the operator");
             self.current = trial.old;
             self.mark(now, trial.old, GenerationState::Running, "came back");
             return vec![Action::Drop, Action::Back];
@@ -594,6 +604,9 @@ impl Life {
     pub fn rollback_target(&self) -> Option<u64> {
         if let Some(trial) = self.trial {
             return Some(trial.old);
+        }
+        if !matches!(self.state, SeatState::Running | SeatState::Restarting | SeatState::Quarantined) {
+            return None;
         }
         let current = self.history.iter().rev().find(|one| one.number == self.current)?.hash;
         let before = |one: &&Generation| one.ran && one.number < self.current && one.number != 0 && one.hash != current;

@@ -1,13 +1,15 @@
 //! The engine that all plugins share, its settings, and its beat. Why each setting is as
 //! it is stands beside it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{Config, Engine, OptLevel};
 
+use crate::admission::Plugin;
 use crate::bindings::Strategy;
 use crate::budgets::Budgets;
 use crate::cache::Cache;
@@ -68,6 +70,8 @@ pub struct Sandbox {
     cache: Option<Cache>,
     compilers: Compilers,
     budgets: Arc<Budgets>,
+    /// Plugins that live, by content: a thousand seats of one file share its code.
+    shared: Mutex<HashMap<[u8; 32], Weak<Plugin>>>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -126,7 +130,8 @@ impl Sandbox {
             }
         })?;
         let compilers = Compilers::new(config.compiler);
-        Ok(Arc::new(Sandbox { engine, linker, cache, compilers, budgets: Arc::new(config.budgets) }))
+        let (budgets, shared) = (Arc::new(config.budgets), Mutex::default());
+        Ok(Arc::new(Sandbox { engine, linker, cache, compilers, budgets, shared }))
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -135,6 +140,18 @@ impl Sandbox {
 
     pub(crate) const fn linker(&self) -> &Linker<Guarded> {
         &self.linker
+    }
+
+    /// The plugin of this content, if one lives.
+    pub(crate) fn living(&self, content: &[u8; 32]) -> Option<Arc<Plugin>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).get(content)?.upgrade()
+    }
+
+    /// Shares a plugin with whoever comes with the same content.
+    pub(crate) fn share(&self, plugin: &Arc<Plugin>) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|_, plugin| plugin.strong_count() > 0);
+        shared.insert(*plugin.hash(), Arc::downgrade(plugin));
     }
 
     pub(crate) const fn cache(&self) -> Option<&Cache> {

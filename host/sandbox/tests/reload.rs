@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::desk::trade;
-use common::guest::marked;
+use common::guest::{checker, marked};
 use common::house::sandbox;
-use common::{Guest, Notes, NotingDesk};
+use common::{Notes, NotingDesk};
 use ringfence_model::desk::Desk;
 use ringfence_model::strategy::{Manifest, Mode, Value};
 use ringfence_model::{SeatId, Timestamp};
@@ -22,29 +22,6 @@ use ringfence_sandbox::{Budgets, Fleet, FleetConfig, FleetEvent, Operator, SeatS
 const WITHIN: Duration = Duration::from_secs(20);
 /// Below the seat's queue, so that nothing is conflated and every number can be checked.
 const CHUNK: u64 = 4_000;
-
-/// Traps at the first event that does not follow the one before it, in whatever generation that was.
-fn checker() -> Guest {
-    let next = "(i64.add (local.get $j) (i64.const 1))";
-    let checks = format!(
-        "(local.set $j (i64.load (i32.const 8192)))
-        (if (i32.gt_u (i32.load offset=260 (local.get $batch)) (i32.const 1)) (then unreachable))
-        (if (i32.load offset=260 (local.get $batch)) (then
-          (if (i64.ne (i64.load (i32.load offset=256 (local.get $batch))) {next}) (then unreachable))
-          (local.set $j {next})))
-        (if (i32.load8_u (local.get $batch)) (then
-          (local.set $i (i32.const 0))
-          (loop $each
-            (if (i64.ne (i64.load (i32.add (i32.load offset=4 (local.get $batch)) (i32.mul (local.get $i) (i32.const 8)))) {next})
-              (then unreachable))
-            (local.set $j {next})
-            (local.set $i (i32.add (local.get $i) (i32.const 1)))
-            (br_if $each (i32.lt_u (local.get $i) (i32.load offset=8 (local.get $batch)))))))
-        (i64.store (i32.const 8192) (local.get $j))"
-    );
-    let restore = "(i64.store (i32.const 8192) (i64.load (local.get $state))) (i32.const 256)".to_owned();
-    Guest { restore, ..Guest::new("checker").does(&checks) }
-}
 
 struct Keys {
     notes: Arc<Mutex<Vec<Arc<Mutex<Notes>>>>>,

@@ -123,7 +123,14 @@ impl Seat {
                     None
                 }
                 Action::Restart if self.instance.is_some() => Some(Input::Restarted(Ok(()))),
-                Action::Restart => Some(Input::Restarted(self.restart(now))),
+                Action::Restart => {
+                    let restarted = self.restart(now);
+                    if let Err(what) = &restarted {
+                        self.last_fault = Some(format!("its restart failed: {what}"));
+                        self.last_kind = Some(FaultKind::Restart);
+                    }
+                    Some(Input::Restarted(restarted))
+                }
                 Action::OfferAgain(number) => {
                     self.offer_again(now, number);
                     None
@@ -160,10 +167,14 @@ impl Seat {
         self.soft = self.soft.saturating_add(1);
         let what =
             format!("{class} took {} µs of CPU time, {} µs are its soft bound", used.as_micros(), soft.as_micros());
-        let before = self.life.strikes(now);
+        let (before, faults) = (self.life.strikes(now), self.life.faults());
         self.act(now, Input::Slow { quarters: 1, what: what.clone() });
         if self.life.strikes(now) != before {
-            self.say(LogLevel::Warn, what);
+            self.say(LogLevel::Warn, what.clone());
+        }
+        if self.life.faults() != faults {
+            self.last_fault = Some(format!("it was too slow too often; the last: {what}"));
+            self.last_kind = Some(FaultKind::Slow);
         }
     }
 

@@ -218,6 +218,29 @@ impl Guest {
     }
 }
 
+/// Traps at the first event that does not follow the one before it, in whatever generation that was.
+pub fn checker() -> Guest {
+    let next = "(i64.add (local.get $j) (i64.const 1))";
+    let checks = format!(
+        "(local.set $j (i64.load (i32.const 8192)))
+        (if (i32.gt_u (i32.load offset=260 (local.get $batch)) (i32.const 1)) (then unreachable))
+        (if (i32.load offset=260 (local.get $batch)) (then
+          (if (i64.ne (i64.load (i32.load offset=256 (local.get $batch))) {next}) (then unreachable))
+          (local.set $j {next})))
+        (if (i32.load8_u (local.get $batch)) (then
+          (local.set $i (i32.const 0))
+          (loop $each
+            (if (i64.ne (i64.load (i32.add (i32.load offset=4 (local.get $batch)) (i32.mul (local.get $i) (i32.const 8)))) {next})
+              (then unreachable))
+            (local.set $j {next})
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $each (i32.lt_u (local.get $i) (i32.load offset=8 (local.get $batch)))))))
+        (i64.store (i32.const 8192) (local.get $j))"
+    );
+    let restore = "(i64.store (i32.const 8192) (i64.load (local.get $state))) (i32.const 256)".to_owned();
+    Guest { restore, ..Guest::new("checker").does(&checks) }
+}
+
 /// Another content with the same meaning: a custom section at the end.
 pub fn marked(bytes: &[u8], mark: u8) -> Vec<u8> {
     let mut marked = bytes.to_vec();

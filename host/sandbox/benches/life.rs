@@ -1,0 +1,362 @@
+//! What a plugin's life costs: the pause of a reload while events come, a thousand seats of one
+//! file, the end of an endless loop, and what neighbours notice of a hog. Each line is one
+//! figure of one run; `cargo bench -p ringfence-sandbox --bench life [reload|thousand|loop|neighbours]`.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a bench")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::desk::{instrument, trade};
+use common::guest::{checker, times};
+use common::house::seat_with;
+use common::{Guest, NotingDesk};
+use ringfence_model::denial::QuotaState;
+use ringfence_model::desk::{Desk, DeskReport};
+use ringfence_model::event::{Book, Quote};
+use ringfence_model::order::{OpenOrder, OrderList};
+use ringfence_model::strategy::{Manifest, Mode, Value};
+use ringfence_model::{
+    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, NewOrder, OrderId, Position, SeatId, Seq,
+    StreamKind, Timestamp,
+};
+use ringfence_sandbox::{
+    Budgets, Fleet, FleetConfig, FleetEvent, Operator, PluginCommand, Sandbox, SandboxConfig, Settings,
+};
+
+/// A desk that takes the time between an event's own time and its booking, which follows its handling.
+struct Clocked {
+    instruments: Vec<Instrument>,
+    start: Instant,
+    handled: Arc<AtomicUsize>,
+    latencies: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Desk for Clocked {
+    fn submit(&mut self, _: Timestamp, _: NewOrder, _: Seq) -> Result<OrderId, Denial> {
+        Err(Denial::Unsupported)
+    }
+    fn submit_list(&mut self, _: Timestamp, _: OrderList, _: Seq) -> Result<Vec<OrderId>, Denial> {
+        Err(Denial::Unsupported)
+    }
+    fn cancel(&mut self, _: Timestamp, _: OrderId, _: Seq) -> Result<(), Denial> {
+        Ok(())
+    }
+    fn cancel_all(&mut self, _: Timestamp, _: Option<InstrumentId>, _: Seq) -> Result<u32, Denial> {
+        Ok(0)
+    }
+    fn amend(&mut self, _: Timestamp, _: OrderId, _: Decimal, _: Seq) -> Result<(), Denial> {
+        Ok(())
+    }
+    fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+    fn subscribe(&mut self, _: InstrumentId, _: StreamKind) -> Result<(), Denial> {
+        Ok(())
+    }
+    fn unsubscribe(&mut self, _: InstrumentId, _: StreamKind) -> Result<(), Denial> {
+        Ok(())
+    }
+    fn last_quote(&self, _: InstrumentId, _: Seq) -> Option<(Timestamp, Quote)> {
+        None
+    }
+    fn book(&self, _: InstrumentId, _: u32, _: Seq) -> Option<Book> {
+        None
+    }
+    fn request_history(
+        &mut self,
+        _: Timestamp,
+        _: InstrumentId,
+        _: u32,
+        _: Option<Timestamp>,
+        _: u32,
+        _: Seq,
+    ) -> Result<u64, Denial> {
+        Ok(1)
+    }
+    fn balances(&self) -> Vec<Balance> {
+        Vec::new()
+    }
+    fn positions(&self) -> Vec<Position> {
+        Vec::new()
+    }
+    fn open_orders(&self) -> Vec<OpenOrder> {
+        Vec::new()
+    }
+    fn quotas(&self, _: Timestamp) -> Vec<QuotaState> {
+        Vec::new()
+    }
+    fn apply(&mut self, event: &Event) -> Vec<EventBody> {
+        if event.body.is_market() {
+            let now = u64::try_from(self.start.elapsed().as_micros()).unwrap();
+            self.latencies.lock().unwrap().push(now.saturating_sub(event.ts.0));
+            self.handled.fetch_add(1, Ordering::Relaxed);
+        }
+        Vec::new()
+    }
+    fn report(&self) -> DeskReport {
+        DeskReport::default()
+    }
+}
+
+struct Keys {
+    start: Instant,
+    settings: Settings,
+    seats: HashMap<String, SeatId>,
+    handled: Arc<AtomicUsize>,
+    latencies: Arc<Mutex<HashMap<String, Arc<Mutex<Vec<u64>>>>>>,
+}
+
+impl Operator for Keys {
+    fn open(&mut self, name: &str, _: &Manifest) -> Result<Box<dyn Desk>, String> {
+        let id = SeatId(u32::try_from(self.seats.len()).unwrap());
+        self.seats.insert(name.to_owned(), id);
+        let latencies = Arc::default();
+        self.latencies.lock().unwrap().insert(name.to_owned(), Arc::clone(&latencies));
+        let mut other = instrument();
+        (other.id, other.symbol) = (InstrumentId(1), "ETHUSDT".to_owned());
+        let instruments = vec![instrument(), other];
+        Ok(Box::new(Clocked { instruments, start: self.start, handled: Arc::clone(&self.handled), latencies }))
+    }
+    fn parameters(&mut self, _: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
+        Ok(manifest.parameters.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect())
+    }
+    fn settings(&mut self, _: &str) -> Settings {
+        self.settings.clone()
+    }
+    fn seat_id(&self, name: &str) -> Option<SeatId> {
+        self.seats.get(name).copied()
+    }
+}
+
+struct House {
+    fleet: Fleet,
+    events: Receiver<FleetEvent>,
+    start: Instant,
+    handled: Arc<AtomicUsize>,
+    latencies: Arc<Mutex<HashMap<String, Arc<Mutex<Vec<u64>>>>>>,
+    _dir: tempfile::TempDir,
+}
+
+impl House {
+    fn of(files: &[(String, Vec<u8>)], workers: usize, budgets: Budgets) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(dir.path().join(format!("{name}.wasm")), bytes).unwrap();
+        }
+        let start = Instant::now();
+        let (told, events) = channel();
+        let told = Mutex::new(told);
+        let (handled, latencies) = (Arc::default(), Arc::default());
+        let settings = Settings { budgets: Arc::new(budgets.clone()), ..Settings::default() };
+        let keys = Keys {
+            start,
+            settings,
+            seats: HashMap::new(),
+            handled: Arc::clone(&handled),
+            latencies: Arc::clone(&latencies),
+        };
+        let sandbox = Sandbox::new(SandboxConfig {
+            cache_dir: Some(dir.path().join("cache")),
+            budgets,
+            ..SandboxConfig::in_process()
+        })
+        .unwrap();
+        let config = FleetConfig {
+            dir: dir.path().to_owned(),
+            workers,
+            mode: Mode::Sim,
+            seed: 1,
+            clock: Arc::new(move || Timestamp(u64::try_from(start.elapsed().as_micros()).unwrap())),
+        };
+        let notify = Arc::new(move |event| drop(told.lock().unwrap().send(event)));
+        let fleet = Fleet::start(sandbox, config, Box::new(keys), notify).unwrap();
+        House { fleet, events, start, handled, latencies, _dir: dir }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp(u64::try_from(self.start.elapsed().as_micros()).unwrap())
+    }
+
+    fn p(&self, name: &str, quantile: f64) -> u64 {
+        let latencies = Arc::clone(&self.latencies.lock().unwrap()[name]);
+        let mut all = latencies.lock().unwrap().clone();
+        all.sort_unstable();
+        all[((all.len() - 1) as f64 * quantile) as usize]
+    }
+}
+
+fn kept(name: &str) -> Vec<u8> {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../plugins/{name}.wasm"));
+    std::fs::read(path).unwrap()
+}
+
+fn quantiles(name: &str, mut all: Vec<Duration>) {
+    all.sort_unstable();
+    let at = |quantile: f64| all[((all.len() - 1) as f64 * quantile) as usize];
+    println!("{name}: n {} p50 {:?} p99 {:?} max {:?}", all.len(), at(0.5), at(0.99), at(1.0));
+}
+
+/// Reloads of one file while 100,000 trades a second come.
+fn reload() {
+    for name in ["ema-cross", "checker", "rsi-reversion"] {
+        let bytes = if name == "checker" { checker().bytes() } else { kept(name) };
+        let budgets = Budgets { reloads: 60, ..Budgets::default() };
+        let house = House::of(&[(name.to_owned(), bytes)], 1, budgets);
+        let (mailbox, stop) = (house.fleet.mailbox(), AtomicBool::new(false));
+        let mut pauses = Vec::new();
+        let fed = std::thread::scope(|scope| {
+            let feeder = scope.spawn(|| {
+                let mut id = 0u64;
+                let began = Instant::now();
+                while !stop.load(Ordering::Relaxed) {
+                    let due = u64::try_from(began.elapsed().as_micros()).unwrap() / 10;
+                    while id < due {
+                        id += 1;
+                        mailbox.deliver(SeatId(0), house.now(), trade(id));
+                    }
+                    std::thread::sleep(Duration::from_micros(500));
+                }
+                (id, began.elapsed())
+            });
+            let control = house.fleet.control();
+            for _ in 0..200 {
+                control.command(name, PluginCommand::Reload).unwrap();
+                while let Ok(event) = house.events.try_recv() {
+                    if let FleetEvent::Reloaded { pause, .. } = event {
+                        pauses.push(pause);
+                    }
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+            feeder.join().unwrap()
+        });
+        let report = house.fleet.reports().remove(0);
+        println!(
+            "reload {name}: {} trades in {:?} ({:.0} a second), faults {}, generation {}",
+            fed.0,
+            fed.1,
+            fed.0 as f64 / fed.1.as_secs_f64(),
+            report.faults,
+            report.generation
+        );
+        quantiles(&format!("reload pause {name}"), pauses);
+    }
+}
+
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// A thousand seats of one Rust strategy, and one trade for all of them.
+fn thousand() {
+    let before = resident();
+    let bytes = kept("ema-cross");
+    let files: Vec<_> = (0..1_000).map(|number| (format!("s{number:04}"), bytes.clone())).collect();
+    let mut house = House::of(&files, 2, Budgets::default());
+    drop(files);
+    println!("thousand: resident {before} MiB before, {} MiB with 1,000 instances", resident());
+    let mailbox = house.fleet.mailbox();
+    let (mut all, mut sends) = (Vec::new(), Vec::new());
+    for id in 1..=200u64 {
+        assert!(house.fleet.drain(Duration::from_secs(10)));
+        let target = house.handled.load(Ordering::Relaxed) + 1_000;
+        let started = Instant::now();
+        for seat in 0..1_000 {
+            mailbox.deliver(SeatId(seat), Timestamp(id), trade(id));
+        }
+        sends.push(started.elapsed());
+        while house.handled.load(Ordering::Relaxed) < target {
+            std::hint::spin_loop();
+        }
+        all.push(started.elapsed());
+    }
+    quantiles("thousand: one trade sent to all", sends);
+    quantiles("thousand: one trade handled by all", all);
+    println!("thousand: resident {} MiB after 200 trades each", resident());
+}
+
+/// CPU time of this thread.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// An endless loop: by how much its end comes after its hard bound.
+fn endless() {
+    let sandbox = Sandbox::new(SandboxConfig::in_process()).unwrap();
+    let plugin = sandbox.admit(&Guest::new("evil").does("(call $loop)").bytes()).unwrap();
+    let (mut over_cpu, mut over_wall) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        let (mut seat, _) = seat_with(&sandbox, "evil", Settings::default());
+        seat.start(Timestamp(1), Arc::clone(&plugin), Vec::new()).unwrap();
+        let hard = Budgets::default().timer.hard + Budgets::default().each.hard;
+        let (started, used) = (Instant::now(), cpu());
+        assert!(seat.run(1).fault.is_some());
+        over_wall.push(started.elapsed().saturating_sub(hard));
+        over_cpu.push((cpu() - used).saturating_sub(hard));
+    }
+    quantiles("endless loop: CPU time beyond its hard bound", over_cpu);
+    quantiles("endless loop: wall time beyond its hard bound", over_wall);
+}
+
+/// Latency of good plugins alone, and beside a hog, a flooder and a crasher on the same two workers.
+fn neighbours() {
+    let burn = |name: &str| Guest::new(name).does(&times(2_000_000, "")).bytes();
+    let flood = "(call $cancel (i64.const 1) (call $seq (local.get $batch)) (i32.const 0))
+        (call $log (i32.const 1) (i32.const 4096) (i32.const 36))";
+    let evil = [
+        ("z-hog".to_owned(), burn("hog")),
+        ("z-flood".to_owned(), Guest::new("flood").does(&times(20_000, flood)).bytes()),
+        ("z-crash".to_owned(), Guest::new("crash").on_events("unreachable").bytes()),
+    ];
+    let good: Vec<_> = (0..6).map(|number| (format!("good-{number}"), kept("ema-cross"))).collect();
+    for (title, files) in [("alone", good.clone()), ("beside the hostile", good.iter().cloned().chain(evil).collect())]
+    {
+        let house = House::of(&files, 2, Budgets { strikes: 100, ..Budgets::default() });
+        let mailbox = house.fleet.mailbox();
+        let seats = u32::try_from(files.len()).unwrap();
+        for id in 0..10_000u64 {
+            let ts = house.now();
+            for seat in 0..seats {
+                mailbox.deliver(SeatId(seat), ts, trade(id));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let p = |quantile| (0..6).map(|number| house.p(&format!("good-{number}"), quantile)).max().unwrap();
+        println!("neighbours {title}: worst of six: p50 {} µs, p99 {} µs, p99.9 {} µs", p(0.5), p(0.99), p(0.999));
+        for report in house.fleet.reports().iter().filter(|report| report.name.starts_with('z')) {
+            println!(
+                "  {}: {} events, {} waiting, conflated {}, cpu {} %, faults {}, {}",
+                report.name,
+                report.events,
+                report.waiting,
+                report.conflated,
+                report.cpu_percent,
+                report.faults,
+                report.state
+            );
+        }
+    }
+}
+
+fn main() {
+    let _ = NotingDesk::new();
+    let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let all: [(&str, fn()); 4] =
+        [("reload", reload), ("thousand", thousand), ("loop", endless), ("neighbours", neighbours)];
+    for (name, bench) in all {
+        if asked.is_empty() || asked.iter().any(|word| word == name) {
+            bench();
+        }
+    }
+}

@@ -1,0 +1,410 @@
+//! The life of generations with real guests: trials, rollbacks, shadows, strikes, pauses,
+//! and what an operator may say.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::desk::trade;
+use common::guest::{checker, marked, times};
+use common::house::{sandbox, seat_with};
+use common::{Guest, House, NotingDesk, tight};
+use ringfence_model::desk::Desk;
+use ringfence_model::strategy::{Manifest, Mode, Value};
+use ringfence_model::{Micros, SeatId, Timestamp};
+use ringfence_sandbox::budgets::CallTime;
+use ringfence_sandbox::{
+    Budgets, FaultKind, Fleet, FleetConfig, FleetEvent, GenerationState, Operator, PluginCommand, Refreshed, Seat,
+    SeatState, Settings,
+};
+
+/// A checker that gives up when it is told of this event.
+fn gives_up_at(seq: u64) -> Guest {
+    let mut guest = checker();
+    let last = format!("(if (i64.ge_u (i64.load (i32.const 8192)) (i64.const {seq})) (then unreachable))");
+    guest.on_events = guest.on_events.replace("(call $count", &format!("{last} (call $count"));
+    guest
+}
+
+/// Asks for a cancel with each call.
+const CANCEL: &str = "(call $cancel (i64.const 1) (call $seq (local.get $batch)) (i32.const 0))";
+
+#[test]
+fn a_generation_that_fails_on_trial_gives_way_to_the_old_one() {
+    let mut house = House::of(&checker());
+    house.run(10);
+    house.start(&gives_up_at(30)).unwrap();
+    house.run(10);
+    let report = house.seat.report();
+    assert_eq!((report.generation, report.on_trial, report.faults), (2, true, 0));
+    house.run(10);
+    let report = house.seat.report();
+    assert_eq!((report.generation, report.on_trial, report.state), (1, false, SeatState::Running));
+    assert_eq!((report.faults, report.last_fault_kind), (1, Some(FaultKind::GaveUp)));
+    assert_eq!(house.cancelled_all(), 1, "the orders of the failed one end");
+    // The old one checks that it is told every number once, in order.
+    house.run(10);
+    let report = house.seat.report();
+    assert_eq!((report.faults, report.state), (1, SeatState::Running), "{report:?}");
+    let notes = house.notes.lock().unwrap();
+    assert_eq!((notes.applied, notes.last_seq), (1 + 10 + 1 + 20 + 10, 42), "booked once each, without holes");
+    drop(notes);
+    let states: Vec<_> = house.seat.history().iter().map(|one| one.state).collect();
+    assert_eq!(states, [GenerationState::Running, GenerationState::Stopped]);
+    house.neighbour_goes_on();
+}
+
+#[test]
+fn who_comes_back_does_not_trade_on_the_past() {
+    let mut house = House::of(&Guest::new("old").does(CANCEL));
+    house.run(5);
+    house.start(&gives_up_at(12)).unwrap();
+    house.run(5);
+    house.run(5);
+    assert_eq!((house.seat.report().generation, house.seat.report().faults), (1, 1));
+    house.run(5);
+    let notes = house.notes.lock().unwrap();
+    let causes: Vec<u64> = notes.commands.iter().map(|(_, cause)| *cause).collect();
+    assert!(causes.iter().all(|cause| !(7..=12).contains(cause)), "nothing for what the other was told: {causes:?}");
+    assert!(causes.iter().any(|cause| *cause > 12), "and it trades on: {causes:?}");
+}
+
+#[test]
+fn after_its_trial_a_fault_is_a_fault() {
+    let budgets = Budgets { probation: 20, ..tight() };
+    let mut house = House::with(budgets, &checker());
+    house.run(10);
+    house.start(&gives_up_at(40)).unwrap();
+    house.run(10);
+    house.run(10);
+    assert!(!house.seat.report().on_trial);
+    house.run(10);
+    assert_eq!((house.seat.report().generation, house.seat.state()), (2, SeatState::Restarting));
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_old_one_running() {
+    let mut house = House::of(&checker());
+    house.run(10);
+    for bad in [
+        Guest { init: "unreachable".into(), ..checker() },
+        Guest { restore: "unreachable".into(), ..checker() },
+        checker().fields("(start $loop)"),
+    ] {
+        assert!(house.start(&bad).is_err());
+        house.run(3);
+        assert_eq!((house.seat.report().generation, house.seat.state()), (1, SeatState::Running));
+    }
+    assert_eq!(house.seat.report().faults, 0);
+}
+
+#[test]
+fn slow_calls_are_quarters_of_strikes_and_end_in_quarantine() {
+    let slow = |hard| CallTime { soft: Duration::from_nanos(1), hard: Duration::from_millis(hard) };
+    let budgets = Budgets { market: slow(20), timer: slow(20), ..tight() };
+    let mut house = House::with(budgets, &Guest::new("slow"));
+    for quarters in 1..11u32 {
+        house.advance(Micros::from_secs(10));
+        house.run(1);
+        house.run(1);
+        let report = house.seat.report();
+        assert_eq!((report.state, report.strike_quarters), (SeatState::Running, quarters + 1), "one in ten seconds");
+    }
+    house.advance(Micros::from_secs(10));
+    house.run(1);
+    let report = house.seat.report();
+    assert_eq!((report.state, report.last_fault_kind), (SeatState::Quarantined, Some(FaultKind::Slow)));
+    assert!(report.slow_calls >= 22, "{}", report.slow_calls);
+}
+
+#[test]
+fn floods_of_commands_end_at_the_budget() {
+    let cancels = times(1_000, CANCEL);
+    let mut house = House::of(&Guest::new("flood").does(&cancels));
+    house.run(1);
+    let commands = house.notes.lock().unwrap().commands.len();
+    assert_eq!(commands, 2 * 256, "so many for each of its two calls");
+
+    let flapping = times(1_000, "(call $subscribe (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))");
+    let mut house = House::of(&Guest::new("flap").does(&flapping));
+    house.run(1);
+    let subscribed = house.notes.lock().unwrap().subscribed.len();
+    assert!(subscribed <= 1 + 120 + 2, "its wish, and so many within a minute: {subscribed}");
+    house.goes_on();
+}
+
+#[test]
+fn log_lines_reach_nobody_as_commands_to_a_terminal() {
+    let evil = Guest::new("evil")
+        .fields("(data (i32.const 4096) \"\\1b[2J\\0a\\e2\\80\\aegone\")")
+        .does("(call $log (i32.const 1) (i32.const 4096) (i32.const 12))");
+    let mut house = House::of(&evil);
+    let lines = house.log();
+    assert_eq!(lines[0].1, "\\u{1b}[2J\\n\\u{202e}gone");
+}
+
+fn watched(settings: Settings, old: &Guest, new: &Guest) -> Seat {
+    let sandbox = sandbox(tight());
+    let (mut seat, _) = seat_with(&sandbox, "watched", settings);
+    let mut now = Timestamp(1_000_000);
+    let mut id = 0;
+    let mut go_on = |seat: &mut Seat, count: u64| {
+        for _ in 0..count {
+            now = now.plus(Micros::from_millis(1));
+            id += 1;
+            seat.push(now, trade(id));
+            while seat.is_due() {
+                seat.run(usize::MAX);
+            }
+        }
+    };
+    seat.start(Timestamp(1), sandbox.admit(&old.bytes()).unwrap(), Vec::new()).unwrap();
+    go_on(&mut seat, 5);
+    seat.start(Timestamp(1), sandbox.admit(&new.bytes()).unwrap(), Vec::new()).unwrap();
+    assert_eq!(seat.report().generation, 1, "the new one only watches");
+    go_on(&mut seat, 60);
+    seat
+}
+
+#[test]
+fn a_shadow_is_compared_before_it_trades() {
+    let budgets = Arc::new(tight());
+    let settings = Settings { budgets, shadow_events: 50, shadow_differences: Some(0), ..Settings::default() };
+    let old = Guest::new("watched").does(CANCEL);
+    let same = Guest::new("watched").fields("(global $unused i32 (i32.const 7))").does(CANCEL);
+    let seat = watched(settings.clone(), &old, &same);
+    let shadow = seat.report().shadow.unwrap();
+    assert_eq!((seat.report().generation, shadow.events, shadow.same, shadow.differences), (2, 50, 50, 0));
+
+    let seat = watched(settings.clone(), &old, &Guest::new("watched"));
+    let report = seat.report();
+    let shadow = report.shadow.unwrap();
+    assert_eq!((report.generation, report.faults, shadow.differences), (1, 0, 1), "not taken at the first");
+    assert!(shadow.examples[0].contains("only the old one: cancel"), "{:?}", shadow.examples);
+
+    // Without a bound it is taken, and the report says how it differed.
+    let seat = watched(Settings { shadow_differences: None, ..settings.clone() }, &old, &Guest::new("watched"));
+    let report = seat.report();
+    assert_eq!((report.generation, report.shadow.unwrap().differences), (2, 50));
+
+    // One that fails while it watches never trades, and it is no strike.
+    let seat = watched(settings, &old, &Guest::new("watched").on_events("unreachable"));
+    assert_eq!((seat.report().generation, seat.report().faults), (1, 0));
+    assert!(seat.history().last().unwrap().note.contains("failed in its shadow phase"));
+}
+
+/// An operator whose mind a test can change.
+#[derive(Default)]
+struct Mind {
+    settings: Settings,
+    fast: i64,
+    changed: bool,
+    /// Seats in the order in which they were opened.
+    names: Vec<String>,
+}
+
+struct Desks {
+    mind: Arc<Mutex<Mind>>,
+}
+
+impl Operator for Desks {
+    fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn Desk>, String> {
+        self.mind.lock().unwrap().names.push(name.to_owned());
+        Ok(Box::new(NotingDesk::new().0))
+    }
+
+    fn parameters(&mut self, _name: &str, _manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
+        Ok(vec![("fast".to_owned(), Value::Integer(self.mind.lock().unwrap().fast))])
+    }
+
+    fn settings(&mut self, _name: &str) -> Settings {
+        self.mind.lock().unwrap().settings.clone()
+    }
+
+    fn refresh(&mut self) -> Refreshed {
+        if std::mem::take(&mut self.mind.lock().unwrap().changed) { Refreshed::Changed } else { Refreshed::Same }
+    }
+
+    fn seat_id(&self, name: &str) -> Option<SeatId> {
+        let mind = self.mind.lock().unwrap();
+        mind.names.iter().position(|one| one == name).map(|at| SeatId(u32::try_from(at).unwrap()))
+    }
+}
+
+struct Folder {
+    dir: tempfile::TempDir,
+    fleet: Fleet,
+    events: Receiver<FleetEvent>,
+    clock: Arc<AtomicU64>,
+    mind: Arc<Mutex<Mind>>,
+    id: u64,
+}
+
+fn put(dir: &Path, name: &str, bytes: &[u8]) {
+    let beside = dir.join("next.tmp");
+    std::fs::write(&beside, bytes).unwrap();
+    std::fs::rename(&beside, dir.join(format!("{name}.wasm"))).unwrap();
+}
+
+impl Folder {
+    fn with(files: &[(&str, Vec<u8>)], settings: Settings) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            put(dir.path(), name, bytes);
+        }
+        let (told, events) = channel();
+        let told = Mutex::new(told);
+        let clock = Arc::new(AtomicU64::new(1_000_000_000));
+        let mind = Arc::new(Mutex::new(Mind { settings, ..Mind::default() }));
+        let config = FleetConfig {
+            dir: dir.path().to_owned(),
+            workers: 1,
+            mode: Mode::Sim,
+            seed: 1,
+            clock: {
+                let clock = Arc::clone(&clock);
+                Arc::new(move || Timestamp(clock.load(Ordering::Relaxed)))
+            },
+        };
+        let fleet = Fleet::start(
+            sandbox(Budgets::default()),
+            config,
+            Box::new(Desks { mind: Arc::clone(&mind) }),
+            Arc::new(move |event| drop(told.lock().unwrap().send(event))),
+        )
+        .unwrap();
+        Folder { dir, fleet, events, clock, mind, id: 0 }
+    }
+
+    fn wait_for(&self, what: impl Fn(&FleetEvent) -> bool) -> FleetEvent {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let event = self.events.recv_timeout(left).expect("the event comes in time");
+            if what(&event) {
+                return event;
+            }
+        }
+    }
+
+    fn trades(&mut self, name: &str, count: u64) {
+        let seat = self.mind.lock().unwrap().names.iter().position(|one| one == name).unwrap();
+        let seat = u32::try_from(seat).unwrap();
+        for _ in 0..count {
+            self.id += 1;
+            self.fleet.mailbox().deliver(SeatId(seat), Timestamp(self.id), trade(self.id));
+        }
+    }
+}
+
+#[test]
+fn an_operator_pauses_resumes_reloads_and_rolls_back() {
+    let good = Guest::new("good").bytes();
+    let mut folder = Folder::with(&[("good", good.clone())], Settings::default());
+    let control = folder.fleet.control();
+    assert!(control.command("bad", PluginCommand::Pause).unwrap_err().contains("there are: good"));
+    assert!(control.command("good", PluginCommand::Rollback).unwrap_err().contains("no other file"));
+    assert!(control.command("good", PluginCommand::Resume).unwrap_err().contains("it is running"));
+
+    assert_eq!(control.command("good", PluginCommand::Pause).unwrap(), "it is paused");
+    folder.trades("good", 10);
+    assert!(folder.fleet.drain(Duration::from_secs(20)));
+    let report = control.reports().remove(0);
+    assert_eq!((report.state, report.events), (SeatState::Paused, 1), "it gets nothing");
+    assert_eq!(control.command("good", PluginCommand::Resume).unwrap(), "it is running");
+    folder.trades("good", 10);
+    assert!(folder.fleet.drain(Duration::from_secs(20)));
+    assert_eq!(control.reports().remove(0).events, 1 + 2 + 10, "a gap is told, and it goes on");
+
+    assert_eq!(control.command("good", PluginCommand::Reload).unwrap(), "reloaded");
+    put(folder.dir.path(), "good", &marked(&good, 2));
+    folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 3, .. }));
+    assert_eq!(control.command("good", PluginCommand::Rollback).unwrap(), "it is running, generation 2");
+    // That was within its trial. After it the file before is started anew.
+    put(folder.dir.path(), "good", &marked(&good, 3));
+    folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { .. }));
+    folder.trades("good", 1_000);
+    assert!(folder.fleet.drain(Duration::from_secs(20)));
+    assert!(!control.reports().remove(0).on_trial);
+    assert_eq!(control.command("good", PluginCommand::Rollback).unwrap(), "it is running, generation 5");
+    let history = control.history("good").unwrap();
+    let notes: Vec<_> = history.iter().map(|one| (one.number, one.state, one.note.as_str())).collect();
+    assert_eq!(history.len(), 5, "{notes:?}");
+    assert!(notes[1].2.contains("reloaded by the operator"), "{notes:?}");
+    assert!(notes[2].2.contains("rolled back by the operator"), "{notes:?}");
+    assert!(notes[4].2.contains("rolled back to generation 2"), "{notes:?}");
+    assert_eq!(folder.fleet.stop(Timestamp(9)).remove(0).faults, 0);
+}
+
+#[test]
+fn flapping_files_wait_and_one_name_has_one_file() {
+    let good = Guest::new("good").bytes();
+    let budgets = Arc::new(Budgets { reloads: 2, ..Budgets::default() });
+    let folder = Folder::with(&[("good", good.clone())], Settings { budgets, ..Settings::default() });
+    folder.wait_for(|event| matches!(event, FleetEvent::Loaded { .. }));
+    put(folder.dir.path(), "good", &marked(&good, 1));
+    folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 2, .. }));
+    put(folder.dir.path(), "good", &marked(&good, 2));
+    folder.wait_for(|event| matches!(event, FleetEvent::Delayed { .. }));
+    put(folder.dir.path(), "good", &marked(&good, 3));
+    folder.wait_for(|event| matches!(event, FleetEvent::Delayed { .. }));
+    folder.clock.fetch_add(61_000_000, Ordering::Relaxed);
+    folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 3, .. }));
+
+    put(folder.dir.path(), "GOOD", &marked(&good, 4));
+    let refused = folder.wait_for(|event| matches!(event, FleetEvent::Refused { .. }));
+    assert!(format!("{refused:?}").contains("good.wasm has this name already"), "{refused:?}");
+}
+
+#[test]
+fn parameters_and_budgets_change_without_a_restart() {
+    let good = Guest::new("good").bytes();
+    let folder = Folder::with(&[("good", good)], Settings::default());
+    folder.wait_for(|event| matches!(event, FleetEvent::Loaded { .. }));
+    {
+        let mut mind = folder.mind.lock().unwrap();
+        (mind.fast, mind.changed) = (20, true);
+        mind.settings.budgets = Arc::new(Budgets { timers: 3, ..Budgets::default() });
+    }
+    folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 2, .. }));
+    let control = folder.fleet.control();
+    let report = control.reports().remove(0);
+    let timers = report.quotas.iter().find(|quota| format!("{:?}", quota.kind) == "Timers").unwrap();
+    assert_eq!((timers.limit, report.faults), (3, 0));
+    assert!(control.history("good").unwrap()[1].note.contains("its parameters changed"));
+}
+
+#[test]
+fn a_hog_is_conflated_and_leaves_its_neighbours() {
+    let burn = times(400_000, "");
+    let hog = Guest::new("hog").does(&burn).bytes();
+    let files = [("hog", hog), ("meek", Guest::new("meek").bytes())];
+    // A share so small that a busy machine can't hide who is above it.
+    let budgets = Arc::new(Budgets { share_percent: 1, share_strike_percent: 100, ..Budgets::default() });
+    let mut folder = Folder::with(&files, Settings { budgets, ..Settings::default() });
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        folder.trades("hog", 20);
+        if let Ok(event) = folder.events.recv_timeout(Duration::from_millis(5))
+            && matches!(&event, FleetEvent::Moved { name, slow: true } if name == "hog")
+        {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{:?}", folder.fleet.reports());
+    }
+    let before = folder.id;
+    folder.trades("meek", 100);
+    folder.trades("hog", 100);
+    assert!(folder.fleet.drain(Duration::from_secs(60)));
+    let reports = folder.fleet.reports();
+    let (hog, meek) = (&reports[0], &reports[1]);
+    assert_eq!((meek.events, meek.faults, meek.conflated), (1 + 100, 0, false));
+    assert!(hog.events < before + 100, "what it could not take was conflated: {} of {before}", hog.events);
+    assert_eq!((hog.faults, hog.state), (0, SeatState::Running), "conflated before it is ended");
+}
