@@ -125,3 +125,54 @@ pub struct DeskReport {
     /// Realised and unrealised profit and loss in the quote asset, at the last price.
     pub pnl: Decimal,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OrderStatus;
+
+    fn order(number: u64, side: Side, quantity: i64, filled: i64) -> OpenOrder {
+        OpenOrder {
+            order: OrderId(number),
+            instrument: InstrumentId(0),
+            side,
+            price: Decimal::ONE,
+            quantity: Decimal::from(quantity),
+            filled: Decimal::from(filled),
+            status: OrderStatus::Accepted,
+            client_order_id: String::new(),
+            tag: None,
+        }
+    }
+
+    fn position(quantity: i64) -> Position {
+        Position {
+            instrument: InstrumentId(0),
+            quantity: Decimal::from(quantity),
+            average_price: Decimal::ONE,
+            realised_pnl: Decimal::ZERO,
+        }
+    }
+
+    #[test]
+    fn policies_end_what_they_say() {
+        let open = [
+            order(1, Side::Buy, 1, 0),
+            order(2, Side::Sell, 2, 0),
+            order(3, Side::Sell, 2, 0),
+            order(4, Side::Sell, 2, 1),
+        ];
+        let ends = |policy, spare: &[u64], quantity| {
+            let spare: Vec<_> = spare.iter().map(|number| OrderId(*number)).collect();
+            let ending = orders_to_end(policy, &spare, &open, &[position(quantity)]);
+            ending.iter().map(|order| order.0).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(FaultPolicy::Cancel, &[], 3), [1, 2, 3, 4]);
+        assert_eq!(ends(FaultPolicy::Cancel, &[2, 4], 3), [1, 3]);
+        assert_eq!(ends(FaultPolicy::Keep, &[], 3), [0u64; 0]);
+        assert_eq!(ends(FaultPolicy::ReduceOnly, &[], 3), [1, 3], "two and the one that is left of order 4 fit into three");
+        assert_eq!(ends(FaultPolicy::ReduceOnly, &[], 0), [1, 2, 3, 4], "nothing to reduce");
+        assert_eq!(ends(FaultPolicy::ReduceOnly, &[], -1), [2, 3, 4], "a short position is reduced by buying");
+        assert_eq!(orders_to_end(FaultPolicy::ReduceOnly, &[], &open, &[]).len(), 4);
+    }
+}

@@ -85,6 +85,9 @@ impl Seat {
         if let Some(refusal) = self.refusal.take() {
             return Err(refusal.to_string());
         }
+        if self.state() == SeatState::Paused {
+            self.set_aside();
+        }
         let (after, next) = (self.state(), self.life.generation());
         Ok(if next == generation { format!("it is {after}") } else { format!("it is {after}, generation {next}") })
     }
@@ -315,6 +318,25 @@ impl Seat {
         while let Some((ts, body)) = self.queue.pop() {
             if body.changes_account() {
                 self.book(ts, body, true);
+            }
+        }
+    }
+
+    /// What waits while it is paused: money is booked in its order, market data is missed.
+    fn set_aside(&mut self) {
+        let mut rest = Vec::new();
+        while let Some((ts, body)) = self.queue.pop() {
+            if body.changes_account() {
+                self.book(ts, body, true);
+            } else {
+                rest.push((ts, body));
+            }
+        }
+        for (ts, body) in rest {
+            if body.is_market() {
+                self.queue.miss(ts, body);
+            } else {
+                self.queue.push(ts, body);
             }
         }
     }
