@@ -170,7 +170,11 @@ mod tests {
         assert_eq!(ends(FaultPolicy::Cancel, &[], 3), [1, 2, 3, 4]);
         assert_eq!(ends(FaultPolicy::Cancel, &[2, 4], 3), [1, 3]);
         assert_eq!(ends(FaultPolicy::Keep, &[], 3), [0u64; 0]);
-        assert_eq!(ends(FaultPolicy::ReduceOnly, &[], 3), [1, 3], "two and the one that is left of order 4 fit into three");
+        assert_eq!(
+            ends(FaultPolicy::ReduceOnly, &[], 3),
+            [1, 3],
+            "two and the one that is left of order 4 fit into three"
+        );
         assert_eq!(ends(FaultPolicy::ReduceOnly, &[], 0), [1, 2, 3, 4], "nothing to reduce");
         assert_eq!(ends(FaultPolicy::ReduceOnly, &[], -1), [2, 3, 4], "a short position is reduced by buying");
         assert_eq!(orders_to_end(FaultPolicy::ReduceOnly, &[], &open, &[]).len(), 4);

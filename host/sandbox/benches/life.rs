@@ -174,15 +174,11 @@ impl House {
             workers,
             mode: Mode::Sim,
             seed: 1,
-            clock: Arc::new(move || Timestamp(u64::try_from(start.elapsed().as_micros()).unwrap())),
+            clock: Arc::new(move || since(start)),
         };
         let notify = Arc::new(move |event| drop(told.lock().unwrap().send(event)));
         let fleet = Fleet::start(sandbox, config, Box::new(keys), notify).unwrap();
         House { fleet, events, start, handled, latencies, _dir: dir }
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp(u64::try_from(self.start.elapsed().as_micros()).unwrap())
     }
 
     fn p(&self, name: &str, quantile: f64) -> u64 {
@@ -191,6 +187,10 @@ impl House {
         all.sort_unstable();
         all[((all.len() - 1) as f64 * quantile) as usize]
     }
+}
+
+fn since(start: Instant) -> Timestamp {
+    Timestamp(u64::try_from(start.elapsed().as_micros()).unwrap())
 }
 
 fn kept(name: &str) -> Vec<u8> {
@@ -210,7 +210,7 @@ fn reload() {
         let bytes = if name == "checker" { checker().bytes() } else { kept(name) };
         let budgets = Budgets { reloads: 60, ..Budgets::default() };
         let house = House::of(&[(name.to_owned(), bytes)], 1, budgets);
-        let (mailbox, stop) = (house.fleet.mailbox(), AtomicBool::new(false));
+        let (mailbox, stop, start) = (house.fleet.mailbox(), AtomicBool::new(false), house.start);
         let mut pauses = Vec::new();
         let fed = std::thread::scope(|scope| {
             let feeder = scope.spawn(|| {
@@ -220,7 +220,7 @@ fn reload() {
                     let due = u64::try_from(began.elapsed().as_micros()).unwrap() / 10;
                     while id < due {
                         id += 1;
-                        mailbox.deliver(SeatId(0), house.now(), trade(id));
+                        mailbox.deliver(SeatId(0), since(start), trade(id));
                     }
                     std::thread::sleep(Duration::from_micros(500));
                 }
@@ -326,7 +326,7 @@ fn neighbours() {
         let mailbox = house.fleet.mailbox();
         let seats = u32::try_from(files.len()).unwrap();
         for id in 0..10_000u64 {
-            let ts = house.now();
+            let ts = since(house.start);
             for seat in 0..seats {
                 mailbox.deliver(SeatId(seat), ts, trade(id));
             }
