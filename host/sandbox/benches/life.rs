@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::desk::{instrument, trade};
-use common::guest::{checker, times};
+use common::guest::times;
 use common::house::seat_with;
 use common::{Guest, NotingDesk};
 use ringfence_model::denial::QuotaState;
@@ -31,12 +31,16 @@ use ringfence_sandbox::{
     Budgets, Fleet, FleetConfig, FleetEvent, Operator, PluginCommand, Sandbox, SandboxConfig, Settings,
 };
 
+/// Microseconds, of one plugin and of all.
+type Latencies = Arc<Mutex<Vec<u64>>>;
+type AllLatencies = Arc<Mutex<HashMap<String, Latencies>>>;
+
 /// A desk that takes the time between an event's own time and its booking, which follows its handling.
 struct Clocked {
     instruments: Vec<Instrument>,
     start: Instant,
     handled: Arc<AtomicUsize>,
-    latencies: Arc<Mutex<Vec<u64>>>,
+    latencies: Latencies,
 }
 
 impl Desk for Clocked {
@@ -111,14 +115,14 @@ struct Keys {
     settings: Settings,
     seats: HashMap<String, SeatId>,
     handled: Arc<AtomicUsize>,
-    latencies: Arc<Mutex<HashMap<String, Arc<Mutex<Vec<u64>>>>>>,
+    latencies: AllLatencies,
 }
 
 impl Operator for Keys {
     fn open(&mut self, name: &str, _: &Manifest) -> Result<Box<dyn Desk>, String> {
         let id = SeatId(u32::try_from(self.seats.len()).unwrap());
         self.seats.insert(name.to_owned(), id);
-        let latencies = Arc::default();
+        let latencies = Latencies::default();
         self.latencies.lock().unwrap().insert(name.to_owned(), Arc::clone(&latencies));
         let mut other = instrument();
         (other.id, other.symbol) = (InstrumentId(1), "ETHUSDT".to_owned());
@@ -141,7 +145,7 @@ struct House {
     events: Receiver<FleetEvent>,
     start: Instant,
     handled: Arc<AtomicUsize>,
-    latencies: Arc<Mutex<HashMap<String, Arc<Mutex<Vec<u64>>>>>>,
+    latencies: AllLatencies,
     _dir: tempfile::TempDir,
 }
 
@@ -154,7 +158,7 @@ impl House {
         let start = Instant::now();
         let (told, events) = channel();
         let told = Mutex::new(told);
-        let (handled, latencies) = (Arc::default(), Arc::default());
+        let (handled, latencies) = (Arc::default(), AllLatencies::default());
         let settings = Settings { budgets: Arc::new(budgets.clone()), ..Settings::default() };
         let keys = Keys {
             start,
@@ -206,8 +210,8 @@ fn quantiles(name: &str, mut all: Vec<Duration>) {
 
 /// Reloads of one file while 100,000 trades a second come.
 fn reload() {
-    for name in ["ema-cross", "checker", "rsi-reversion"] {
-        let bytes = if name == "checker" { checker().bytes() } else { kept(name) };
+    for name in ["ema-cross", "market-maker", "rsi-reversion"] {
+        let bytes = kept(name);
         let budgets = Budgets { reloads: 60, ..Budgets::default() };
         let house = House::of(&[(name.to_owned(), bytes)], 1, budgets);
         let (mailbox, stop, start) = (house.fleet.mailbox(), AtomicBool::new(false), house.start);

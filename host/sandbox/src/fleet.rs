@@ -17,6 +17,7 @@ mod worker;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -356,15 +357,22 @@ fn admit(sandbox: &Arc<Sandbox>, path: &Path) -> Option<Admitted> {
 }
 
 impl Keeper {
-    /// The files of the start, compiled side by side; each runs as soon as it is ready.
+    /// The files of the start, compiled side by side, as many at a time as there are cores; each
+    /// runs as soon as it is ready.
     fn open_all(&mut self, files: &[PathBuf]) {
         let sandbox = Arc::clone(&self.sandbox);
+        let at_a_time = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
+        let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             let (ready, inbox) = channel();
-            for path in files {
-                let (sandbox, ready) = (&sandbox, ready.clone());
-                // Nobody but this scope takes them, and it waits for all.
-                scope.spawn(move || drop(ready.send(admit(sandbox, path))));
+            for _ in 0..at_a_time {
+                let (sandbox, ready, next) = (&sandbox, ready.clone(), &next);
+                scope.spawn(move || {
+                    while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        // Nobody but this scope takes them, and it waits for all.
+                        drop(ready.send(admit(sandbox, path)));
+                    }
+                });
             }
             drop(ready);
             for admitted in inbox.into_iter().flatten() {
@@ -480,6 +488,10 @@ impl Keeper {
     fn take(&mut self, admitted: Admitted) {
         let Admitted { file, name, content, result } = admitted;
         let now = (self.config.clock)();
+        // Whether it may come again was asked before it was read; here it is only the name.
+        if let Verdict::Refuse(why) = self.roster.look(now, &name, u32::MAX) {
+            return self.refuse(&name, file, Refusal::Operator(why));
+        }
         let version = result.as_ref().ok().map(|plugin| plugin.manifest().version.clone());
         let downgrade = self.operator.settings(&name).downgrade;
         let result = match self.roster.offer(now, &name, content, version.as_deref(), downgrade) {

@@ -160,7 +160,8 @@ proptest! {
             prop_assert!(running <= 1);
             let draining = life.history().filter(|one| one.state == GenerationState::Draining).count();
             prop_assert_eq!(draining, usize::from(life.on_trial()));
-            if !waits && !(resumes && was == SeatState::Quarantined) {
+            let forgives = resumes && was == SeatState::Quarantined;
+            if !waits && !forgives {
                 prop_assert!(life.strikes(now) >= strikes, "strikes go by time or by an operator's word only");
             }
             prop_assert!(life.faults() >= faults);
