@@ -1,7 +1,9 @@
 //! `ringfence sim`: the simulated exchange as a server for any Binance client.
 //!
 //! Turns the command line into an exchange and serves it until it is told to end. What
-//! the exchange does is in its own room.
+//! the exchange does is in its own room; the accounts' file is read in [`accounts`].
+
+mod accounts;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -10,8 +12,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use ringfence_exchange::faults::Script;
 use ringfence_exchange::recording::{first_time, symbol_of};
-use ringfence_exchange::server::{self, Market, ServerHandle};
+use ringfence_exchange::server::{self, Market, ServerHandle, Settings};
+use ringfence_exchange::time::Pace;
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, LimitConfig, SymbolConfig};
 use serde_json::json;
 
@@ -32,24 +36,39 @@ pub(crate) struct SimArgs {
     /// Seed of the generated market.
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// Symbols of the generated market.
+    /// Symbols of the generated market, or of the paper market.
     #[arg(long, default_value = DEFAULT_SYMBOLS, value_delimiter = ',', value_name = "SYMBOL,…")]
     symbols: Vec<String>,
     /// An account; may be repeated. Without one there is a default account, whose keys are printed.
     #[arg(long = "account", value_name = "KEY:SECRET")]
     accounts: Vec<String>,
+    /// Accounts in a JSON file: a list of {"api_key", "secret_key" or "public_key" (PEM), "balances"}.
+    #[arg(long = "accounts", value_name = "FILE", conflicts_with = "accounts")]
+    accounts_file: Option<PathBuf>,
     /// What each account owns at the start.
     #[arg(long, value_delimiter = ',', value_name = "ASSET=AMOUNT,…")]
     balances: Vec<String>,
-    /// A limit of the exchange: weight, raw, orders-10s or orders-1d; may be repeated.
+    /// A limit of the exchange: weight, raw, orders-10s, orders-1d, connections, messages; may be repeated.
     #[arg(long = "limit", value_delimiter = ',', value_name = "NAME=N,…")]
     limits: Vec<String>,
-    /// Plays a recording instead of a generated market.
-    #[arg(long, value_name = "FILE")]
+    /// Serves listen keys, which the venue has removed, for older clients.
+    #[arg(long)]
+    listen_keys: bool,
+    /// Plays a recording of raw stream messages, or a CSV or zip file of Binance's archive, instead of a generated market.
+    #[arg(long, value_name = "FILE", conflicts_with = "paper")]
     replay: Option<PathBuf>,
-    /// Speed of a replay; 2 is twice as fast.
-    #[arg(long, value_name = "N", requires = "replay")]
+    /// Takes the market from another venue's streams (wss://stream.binance.com:9443) and fills orders here.
+    #[arg(long, value_name = "URL")]
+    paper: Option<String>,
+    /// Speed of the exchange's time: 2 is twice as fast, 0 stands until the control API steps it.
+    #[arg(long, value_name = "N")]
     speed: Option<f64>,
+    /// Faults from a script: one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    /// Token of the control API; without one this machine may use it.
+    #[arg(long, value_name = "TOKEN")]
+    control_token: Option<String>,
     /// Ends after this long: 30s, 5m, 1h.
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     length: Option<Duration>,
@@ -58,16 +77,23 @@ pub(crate) struct SimArgs {
     json: bool,
 }
 
+/// All that is served.
+struct SetUp {
+    config: ExchangeConfig,
+    market: Market,
+    settings: Settings,
+}
+
 /// Serves until the time is over or the operator stops it.
 pub(crate) fn run(args: &SimArgs) -> ExitCode {
-    let (config, market) = match set_up(args) {
+    let set_up = match set_up(args) {
         Ok(set_up) => set_up,
         Err(error) => {
             eprintln!("error: {error:#}");
             return ExitCode::from(2);
         }
     };
-    match serve(args, config, market) {
+    match serve(args, set_up) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -86,12 +112,13 @@ fn refuse_public(args: &SimArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn serve(args: &SimArgs, config: ExchangeConfig, market: Market) -> anyhow::Result<()> {
+fn serve(args: &SimArgs, set_up: SetUp) -> anyhow::Result<()> {
+    let SetUp { config, market, settings } = set_up;
     let accounts = config.accounts.clone();
     let exchange = Exchange::new(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
-        let handle = server::start(exchange, market, args.listen).await?;
+        let handle = server::serve(exchange, market, settings).await?;
         announce(args, &handle, &accounts)?;
         tokio::select! {
             () = stop_signal() => {}
@@ -114,14 +141,30 @@ async fn over(length: Option<Duration>) {
     }
 }
 
-fn set_up(args: &SimArgs) -> anyhow::Result<(ExchangeConfig, Market)> {
+fn set_up(args: &SimArgs) -> anyhow::Result<SetUp> {
     refuse_public(args)?;
-    let (symbols, market, start) = match &args.replay {
-        Some(path) => {
-            let market = Market::Replay { path: path.clone(), speed: args.speed.unwrap_or(1.0) };
-            (vec![symbol_of(path)?], market, first_time(path)?)
+    let mut settings = Settings::at(args.listen);
+    settings.control_token.clone_from(&args.control_token);
+    if let Some(path) = &args.faults {
+        let name = path.display();
+        let text = std::fs::read_to_string(path).with_context(|| format!("--faults {name}: it can't be read"))?;
+        let script = Script::parse(&text).map_err(|error| anyhow::anyhow!("--faults {name}:\n{error}"))?;
+        settings.faults = Some(script);
+    }
+    let pace = match args.speed {
+        None => Pace::REAL,
+        Some(0.0) => Pace::Stepped,
+        Some(speed) => Pace::times(speed).with_context(|| format!("--speed {speed} is no speed"))?,
+    };
+    settings.pace = pace;
+    let (symbols, market, start) = match (&args.replay, &args.paper) {
+        (Some(path), _) => {
+            let speed = args.speed.filter(|speed| *speed != 0.0).unwrap_or(1.0);
+            (vec![symbol_of(path)?], Market::Replay { path: path.clone(), speed }, first_time(path)?)
         }
-        None => (args.symbols.clone(), Market::Generator, wall_clock()),
+        (None, Some(_)) if pace != Pace::REAL => bail!("--paper goes with real time: leave --speed out"),
+        (None, Some(url)) => (args.symbols.clone(), Market::Paper { url: url.clone() }, wall_clock()),
+        (None, None) => (args.symbols.clone(), Market::Generator, wall_clock()),
     };
     let symbols = symbols
         .iter()
@@ -136,9 +179,10 @@ fn set_up(args: &SimArgs) -> anyhow::Result<(ExchangeConfig, Market)> {
         accounts: accounts(args)?,
         start,
         limits: limits(&args.limits)?,
+        listen_keys: args.listen_keys,
         ..ExchangeConfig::default()
     };
-    Ok((config, market))
+    Ok(SetUp { config, market, settings })
 }
 
 fn accounts(args: &SimArgs) -> anyhow::Result<Vec<AccountConfig>> {
@@ -160,6 +204,9 @@ fn accounts(args: &SimArgs) -> anyhow::Result<Vec<AccountConfig>> {
             Ok(AccountConfig { api_key: key.to_owned(), secret: secret.to_owned(), ..AccountConfig::default() })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
+    if let Some(path) = &args.accounts_file {
+        accounts = accounts::read(path)?;
+    }
     if accounts.is_empty() {
         accounts.push(AccountConfig::default());
     }
@@ -179,7 +226,11 @@ fn limits(texts: &[String]) -> anyhow::Result<LimitConfig> {
             "raw" => limits.raw_per_five_minutes = number,
             "orders-10s" => limits.orders_per_ten_seconds = number,
             "orders-1d" => limits.orders_per_day = number,
-            _ => bail!("--limit {text}: there is no limit {name}; known are weight, raw, orders-10s, orders-1d"),
+            "connections" => limits.connections_per_five_minutes = number,
+            "messages" => limits.stream_messages_per_second = number,
+            _ => bail!(
+                "--limit {text}: there is no limit {name}; known are weight, raw, orders-10s, orders-1d, connections, messages"
+            ),
         }
     }
     Ok(limits)
@@ -237,7 +288,7 @@ mod tests {
     #[test]
     fn accounts_and_limits_are_read() {
         let args = line(&["--account", "k:s:t", "--balances", "USDT=5.5,BTC=1", "--limit", "weight=10,orders-10s=3"]);
-        let (config, _) = set_up(&args).unwrap();
+        let config = set_up(&args).unwrap().config;
         assert_eq!((config.accounts[0].api_key.as_str(), config.accounts[0].secret.as_str()), ("k", "s:t"));
         assert_eq!(config.accounts[0].balances.len(), 2);
         assert_eq!((config.limits.weight_per_minute, config.limits.orders_per_ten_seconds), (10, 3));
@@ -253,7 +304,7 @@ mod tests {
             (["--symbols", "NOPEUSDT"], "NOPEUSDT"),
             (["--listen", "0.0.0.0:0"], "--listen-publicly"),
         ] {
-            let error = set_up(&line(&words)).unwrap_err();
+            let error = set_up(&line(&words)).err().unwrap();
             assert!(format!("{error:#}").contains(named), "{error:#}");
         }
     }

@@ -35,6 +35,14 @@ pub enum ExchangeError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The streams of the venue that a paper market is taken from.
+    #[error("can't take the market from {url}: {what}")]
+    Paper {
+        /// Base of its streams.
+        url: String,
+        /// Why not.
+        what: String,
+    },
     /// The recording to replay.
     #[error(transparent)]
     Recording(#[from] crate::recording::RecordingError),

@@ -168,11 +168,20 @@ impl Exchange {
         self.strict_time = strict;
     }
 
+    /// From now on the market is a recorded one, also before [`Exchange::play`] has told
+    /// anything. Does nothing once a market was generated.
+    pub fn begin_replay(&mut self) {
+        if self.mode == Mode::Open {
+            self.mode = Mode::Replay;
+            self.markets.iter_mut().for_each(|market| market.book.record());
+        }
+    }
+
     /// Generator mode: moves the market up to `now` in fixed steps, so the outcome depends
-    /// on seed and orders only. Does nothing once a recording was played.
+    /// on seed and orders only. With a recording only streams that have a period are told.
     pub fn advance(&mut self, now: Timestamp) {
         match self.mode {
-            Mode::Replay => return,
+            Mode::Replay => return self.tell_periods(now),
             Mode::Generator => {}
             Mode::Open => {
                 self.mode = Mode::Generator;
@@ -190,6 +199,21 @@ impl Exchange {
             self.next_step = Timestamp(step.0.saturating_add(STEP_US));
             self.step(step);
         }
+    }
+
+    /// Streams with a period, up to `now`. Time that a recording leaps over is left out.
+    fn tell_periods(&mut self, now: Timestamp) {
+        /// The shortest period of a stream.
+        const PERIOD_US: u64 = 100_000;
+        const LONGEST_US: u64 = 10_000_000;
+        let from = self.next_step.0.max(now.0.saturating_sub(LONGEST_US)).div_ceil(PERIOD_US);
+        let mut next = Timestamp(from.saturating_mul(PERIOD_US));
+        while next <= now {
+            let references: Vec<_> = (0..self.markets.len()).map(|symbol| self.reference(symbol)).collect();
+            self.feed.clock(&self.markets, &references, next);
+            next = Timestamp(next.0.saturating_add(PERIOD_US));
+        }
+        self.next_step = next;
     }
 
     fn step(&mut self, now: Timestamp) {
@@ -273,13 +297,9 @@ impl Exchange {
     /// Replay mode: a recorded message moves the market. Own orders never change it. Does
     /// nothing once a market was generated.
     pub fn play(&mut self, now: Timestamp, data: &MarketData) {
-        match self.mode {
-            Mode::Generator => return,
-            Mode::Replay => {}
-            Mode::Open => {
-                self.mode = Mode::Replay;
-                self.markets.iter_mut().for_each(|market| market.book.record());
-            }
+        self.begin_replay();
+        if self.mode == Mode::Generator {
+            return;
         }
         let instrument = match data {
             MarketData::Trade { instrument, .. }
@@ -290,10 +310,29 @@ impl Exchange {
             MarketData::Kline { kline, .. } => kline.instrument,
             MarketData::Ticker { ticker, .. } => ticker.instrument,
         };
-        let Some(market) = usize::try_from(instrument.0).ok().and_then(|symbol| self.markets.get_mut(symbol)) else {
+        let Some((symbol, market)) = usize::try_from(instrument.0)
+            .ok()
+            .and_then(|symbol| self.markets.get_mut(symbol).map(|market| (symbol, market)))
+        else {
             return;
         };
         let reached = replay::play(market, data);
+        match data {
+            MarketData::Trade { .. } => {
+                if let Some(trade) = market.tape.last() {
+                    self.feed.trade(symbol, trade);
+                }
+            }
+            MarketData::AggregateTrade { .. } => {
+                if let Some(trade) = market.tape.last_aggregate() {
+                    self.feed.aggregate(symbol, trade);
+                }
+            }
+            MarketData::Quote { .. } | MarketData::Depth { .. } | MarketData::Book { .. } => {
+                self.feed.book(symbol, market);
+            }
+            MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
+        }
         if reached.is_empty() {
             return;
         }

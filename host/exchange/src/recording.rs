@@ -4,6 +4,9 @@
 //! A broken line is an error with its number and reading goes on; a cut file is an error
 //! and then the end. Nothing that was read before is lost.
 
+pub mod archive;
+
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -58,6 +61,24 @@ pub enum RecordingError {
         what: &'static str,
         /// Its start.
         excerpt: String,
+    },
+    /// A row of a file of the archive is broken; the next one can be read.
+    #[error("row {number} of the file is broken: {what}; found `{excerpt}`")]
+    Row {
+        /// From one.
+        number: u64,
+        /// What is wrong.
+        what: &'static str,
+        /// Its start.
+        excerpt: String,
+    },
+    /// The name of a CSV or zip file does not tell what it holds.
+    #[error(
+        "{path} is not named as a file of Binance's archive: SYMBOL-trades-…, SYMBOL-aggTrades-… or SYMBOL-INTERVAL-…"
+    )]
+    ArchiveName {
+        /// The file.
+        path: PathBuf,
     },
     /// No stream name was found.
     #[error("recording {path} names no symbol within its first lines; is it a recording of market streams?")]
@@ -202,6 +223,9 @@ pub(crate) fn data_of(raw: &[u8]) -> Option<&str> {
 /// # Errors
 /// The file can't be read or names no symbol.
 pub fn symbol_of(path: &Path) -> Result<String, RecordingError> {
+    if archive::is_archive(path) {
+        return archive::symbol_of(path);
+    }
     for line in Recording::open(path)?.flatten().take(LOOKED_THROUGH) {
         let Ok(head) = serde_json::from_slice::<Head<'_>>(&line.raw) else {
             continue;
@@ -219,11 +243,28 @@ pub fn symbol_of(path: &Path) -> Result<String, RecordingError> {
     Err(RecordingError::NoSymbol { path: path.to_owned() })
 }
 
+/// The streams that a recording tells, from its first messages.
+///
+/// # Errors
+/// The file can't be read.
+pub(crate) fn streams_of(path: &Path) -> Result<HashSet<String>, RecordingError> {
+    /// A stream that tells nothing for so long is built from the others.
+    const FIRST: usize = 2_000;
+    if archive::is_archive(path) {
+        return Ok(HashSet::new());
+    }
+    let lines = Recording::open(path)?.flatten().take(FIRST);
+    Ok(lines.filter_map(|line| stream_of(&line.raw).map(str::to_owned)).collect())
+}
+
 /// When the first message of a recording was received.
 ///
 /// # Errors
 /// The file can't be read or has no whole line.
 pub fn first_time(path: &Path) -> Result<Timestamp, RecordingError> {
+    if archive::is_archive(path) {
+        return archive::first_time(path);
+    }
     for line in Recording::open(path)? {
         match line {
             Ok(line) => return Ok(line.received),

@@ -1,33 +1,45 @@
 //! The exchange on real sockets, loopback only unless told otherwise.
 //!
-//! One mutex holds the core, its clock and the sockets' queues; it is never held across
-//! an await. A socket that does not read is dropped when its queue is full.
+//! One mutex holds the core, its clock, its faults and the sockets' queues; it is never
+//! held across an await. A socket that does not read is dropped when its queue is full.
 //!
 //! | module | holds |
 //! |--|--|
-//! | `state` | core, clock and the queues of all sockets |
+//! | `accept` | taking connections in, and their bounds |
 //! | `routes` | REST and the upgrade to sockets |
+//! | `control` | the control API: faults and time |
 //! | `sockets` | one task for each socket |
-//! | `player` | a recording played at its pace |
+//! | `state` | core, clock, faults and the queues of all sockets |
+//! | `player` | a recording played when its time comes |
+//! | `paper` | the market of another venue |
 
+mod accept;
+mod control;
+mod paper;
 mod player;
 mod routes;
 mod sockets;
 mod state;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence_model::{Decimal, Micros};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::error::ExchangeError;
 use crate::exchange::Exchange;
-use crate::recording::Recording;
-use state::{Clock, Shared, State};
+use crate::faults::Script;
+use crate::recording::{self, Recording, archive};
+use crate::time::{Clock, Pace};
+use player::Source;
+use routes::Doors;
+use state::{Shared, State};
 
 /// How often the generated market moves.
 const ADVANCE_EVERY: Duration = Duration::from_millis(10);
@@ -35,19 +47,64 @@ const ADVANCE_EVERY: Duration = Duration::from_millis(10);
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Who moves the market.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Market {
-    /// The generated one, in real time.
+    /// The generated one.
     Generator,
     /// A recording. It begins when the first stream is subscribed, so that nothing of it
     /// is missed; until then the exchange's clock stands at its start.
     Replay {
-        /// The file; gzip or plain.
+        /// Raw messages, gzip or plain; or CSV or zip of the venue's archive.
         path: PathBuf,
         /// Two plays twice as fast. Timestamps of requests are then not compared with the
         /// exchange's clock: no client's clock could follow.
         speed: f64,
     },
+    /// Another venue's streams, as they happen: paper trading.
+    Paper {
+        /// Base of its streams, for example `wss://stream.binance.com:9443`.
+        url: String,
+    },
+}
+
+/// How the server behaves towards its clients; the defaults are the venue's.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Faults from the start on.
+    pub faults: Option<Script>,
+    /// How the clock runs. A recording has its own speed, unless the clock is stepped.
+    pub pace: Pace,
+    /// Whoever has it may use the control API; without one this machine may.
+    pub control_token: Option<String>,
+    /// How often sockets are pinged.
+    pub ping_every: Duration,
+    /// A socket whose client has not answered a ping for this long is cut.
+    pub pong_within: Duration,
+    /// A socket this old, by the exchange's clock, is ended.
+    pub socket_life: Micros,
+    /// A connection without a whole request for this long is closed.
+    pub idle_within: Duration,
+    /// Connections and sockets at the same time; one more is closed at once.
+    pub most_connections: usize,
+}
+
+impl Settings {
+    /// The venue's behaviour at an address.
+    pub fn at(listen: SocketAddr) -> Self {
+        Settings {
+            listen,
+            faults: None,
+            pace: Pace::REAL,
+            control_token: None,
+            ping_every: Duration::from_secs(20),
+            pong_within: Duration::from_secs(60),
+            socket_life: Micros::from_secs(86_400),
+            idle_within: Duration::from_secs(120),
+            most_connections: 10_000,
+        }
+    }
 }
 
 /// A running server. Dropping it ends the server too.
@@ -62,19 +119,19 @@ pub struct ServerHandle {
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
-    market: TaskGuard,
+    market: Vec<TaskGuard>,
 }
 
 impl ServerHandle {
     /// Closes all sockets and ends the server; returns when their tasks have ended.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        drop(self.market);
+        self.market.clear();
         let ended = async {
             if let Err(error) = (&mut self.server).await {
                 tracing::error!(%error, "the exchange's server broke off");
             }
-            // Every socket holds a receiver.
+            // Every connection and socket holds a receiver.
             self.stop.closed().await;
         };
         if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
@@ -94,58 +151,74 @@ impl ServerHandle {
     }
 }
 
-/// Serves an exchange until the handle is stopped or dropped. Port 0 picks a free one.
+/// Serves an exchange as the venue would, until the handle is stopped or dropped. Port 0
+/// picks a free one.
 ///
 /// # Errors
 /// The address can't be listened on, or the recording can't be opened.
-pub async fn start(mut exchange: Exchange, market: Market, listen: SocketAddr) -> Result<ServerHandle, ExchangeError> {
-    let recording = match &market {
-        Market::Generator => None,
-        Market::Replay { path, speed } => {
-            if !speed.is_finite() || *speed <= 0.0 {
-                return Err(ExchangeError::Speed { speed: *speed });
-            }
-            exchange.set_strict_time(false);
-            Some((Recording::open(path)?, *speed))
-        }
-    };
-    let failed = |source| ExchangeError::Listen { address: listen, source };
-    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+pub async fn start(exchange: Exchange, market: Market, listen: SocketAddr) -> Result<ServerHandle, ExchangeError> {
+    serve(exchange, market, Settings::at(listen)).await
+}
+
+/// Serves an exchange in a way of its own.
+///
+/// # Errors
+/// The address can't be listened on, or the recording can't be opened.
+pub async fn serve(mut exchange: Exchange, market: Market, settings: Settings) -> Result<ServerHandle, ExchangeError> {
+    let instruments = exchange.instruments();
+    let mut pace = settings.pace;
+    let mut source = None;
+    let mut recorded = HashSet::new();
+    if let Market::Replay { path, speed } = &market {
+        let running = Pace::times(*speed).ok_or(ExchangeError::Speed { speed: *speed })?;
+        pace = if pace == Pace::Stepped { pace } else { running };
+        recorded = recording::streams_of(path)?;
+        source = Some(if archive::is_archive(path) {
+            let tick = instruments.first().map_or(Decimal::ONE, |instrument| instrument.tick_size);
+            Source::Archive(path.clone(), tick)
+        } else {
+            Source::Raw(Recording::open(path)?)
+        });
+    }
+    let mut relayed = None;
+    if let Market::Paper { url } = &market {
+        let names = paper::streams(&instruments);
+        relayed = Some((url.clone(), paper::connect(url, &names).await?));
+        recorded = names.into_iter().collect();
+    }
+    let generated = matches!(market, Market::Generator);
+    // Only a client of a venue in real time has the venue's time.
+    exchange.set_strict_time(source.is_none() && pace == Pace::REAL);
+    let failed = |source| ExchangeError::Listen { address: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let start = exchange.start();
-    let clock = if recording.is_some() { Clock::played(start) } else { Clock::running(start) };
-    let instruments = exchange.instruments();
-    if recording.is_none() {
+    let mut clock = Clock::new(start, pace);
+    if source.is_some() {
+        clock.set_ceiling(Duration::ZERO, Some(start));
+    }
+    if generated {
         exchange.advance(start);
+    } else {
+        exchange.begin_replay();
     }
     let (stop, stopped) = watch::channel(false);
-    let shared = Arc::new(Shared::new(State::new(exchange, clock)));
-    let market = match recording {
-        Some((recording, speed)) => tokio::spawn(player::play(Arc::clone(&shared), recording, speed, instruments)),
-        None => tokio::spawn(generate(Arc::clone(&shared))),
-    };
-    let router = routes::router(Arc::clone(&shared), stopped.clone());
-    let server = tokio::spawn(async move {
-        let mut stopped = stopped;
-        let until = async move {
-            // An error means that the handle was dropped, which also ends the server.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        if let Err(error) = axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(until)
-            .await
-        {
-            tracing::error!(%error, "the exchange's server ended");
-        }
-    });
+    let shared = Arc::new(Shared::new(State::new(exchange, &settings, clock, recorded)));
+    let mut tasks = vec![TaskGuard(tokio::spawn(tend(Arc::clone(&shared))))];
+    if let Some(source) = source {
+        tasks.push(TaskGuard(tokio::spawn(player::play(Arc::clone(&shared), source, instruments))));
+    } else if let Some((url, socket)) = relayed {
+        tasks.push(TaskGuard(tokio::spawn(paper::play(Arc::clone(&shared), url, socket, instruments))));
+    }
+    let doors = Doors { shared: Arc::clone(&shared), settings: Arc::new(settings), stop: stopped };
     Ok(ServerHandle {
         rest_url: format!("http://{address}"),
         stream_url: format!("ws://{address}"),
         ws_api_url: format!("ws://{address}/ws-api/v3"),
         shared,
         stop,
-        server,
-        market: TaskGuard(market),
+        server: tokio::spawn(accept::serve(listener, doors)),
+        market: tasks,
     })
 }
 
@@ -159,12 +232,13 @@ impl Drop for TaskGuard {
     }
 }
 
-async fn generate(shared: Arc<Shared>) {
+/// Does what is due by itself: the generated market, faults, late messages.
+async fn tend(shared: Arc<Shared>) {
     let mut interval = tokio::time::interval(ADVANCE_EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        shared.lock().advance();
+        shared.catch_up().await;
     }
 }
 

@@ -38,17 +38,19 @@ impl Pace {
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     pace: Pace,
-    /// What the clock showed when the server was `since` old.
-    shown: Timestamp,
+    /// What a free clock showed when the server was `since` old.
+    base: Timestamp,
     since: Duration,
-    /// It waits here, for a recording that has not got further.
+    /// A recording that has not got further holds it back.
     ceiling: Option<Timestamp>,
+    /// What was shown is never taken back.
+    floor: Timestamp,
 }
 
 impl Clock {
     /// A clock that shows `start` when the server begins.
     pub const fn new(start: Timestamp, pace: Pace) -> Self {
-        Clock { pace, shown: start, since: Duration::ZERO, ceiling: None }
+        Clock { pace, base: start, since: Duration::ZERO, ceiling: None, floor: start }
     }
 
     /// How it runs.
@@ -56,50 +58,56 @@ impl Clock {
         self.pace
     }
 
-    /// What it shows.
-    pub fn now(&self, age: Duration) -> Timestamp {
-        let free = match self.pace {
-            Pace::Stepped => self.shown,
+    fn free(&self, age: Duration) -> Timestamp {
+        match self.pace {
+            Pace::Stepped => self.base,
             Pace::Running { millionths } => {
-                let passed =
-                    age.saturating_sub(self.since).as_micros().saturating_mul(u128::from(millionths)) / MILLION;
-                self.shown.plus(Micros(u64::try_from(passed).unwrap_or(u64::MAX)))
+                let real = age.saturating_sub(self.since).as_micros();
+                let passed = real.saturating_mul(u128::from(millionths)) / MILLION;
+                self.base.plus(Micros(u64::try_from(passed).unwrap_or(u64::MAX)))
             }
-        };
-        // What was shown is never taken back.
-        self.ceiling.map_or(free, |ceiling| free.min(ceiling).max(self.shown))
+        }
     }
 
-    /// From now on it runs like this.
+    /// What it shows.
+    pub fn now(&self, age: Duration) -> Timestamp {
+        let free = self.free(age);
+        self.ceiling.map_or(free, |ceiling| free.min(ceiling)).max(self.floor)
+    }
+
+    /// From now on it runs like this, from what it shows.
     pub fn set_pace(&mut self, age: Duration, pace: Pace) {
-        self.shown = self.now(age);
+        self.floor = self.now(age);
+        self.base = self.floor;
         self.since = age;
         self.pace = pace;
     }
 
-    /// Puts it forward. A ceiling is no obstacle: who steps, wants it.
-    pub fn step(&mut self, age: Duration, by: Micros) {
-        self.shown = self.now(age).plus(by);
-        self.since = age;
+    /// Puts it forward, and returns where to; a ceiling may still hold it back.
+    pub fn step(&mut self, age: Duration, by: Micros) -> Timestamp {
+        self.set_pace(age, self.pace);
+        self.base = self.base.plus(by);
+        self.base
     }
 
-    /// It goes no further than this until the ceiling is moved or taken away.
+    /// It shows no more than this until the ceiling is moved or taken away. Under it time
+    /// goes on: a clock that was held back catches up.
     pub fn set_ceiling(&mut self, age: Duration, ceiling: Option<Timestamp>) {
-        self.shown = self.now(age);
-        self.since = match self.pace {
-            // A clock that waited has not saved up the time.
-            Pace::Running { .. } => age,
-            Pace::Stepped => self.since,
-        };
+        self.floor = self.now(age);
         self.ceiling = ceiling;
+    }
+
+    /// Whether something holds it back.
+    pub const fn has_ceiling(&self) -> bool {
+        self.ceiling.is_some()
     }
 
     /// How long it takes until it shows `then`, a ceiling aside; `None` if it stands.
     pub fn until(&self, age: Duration, then: Timestamp) -> Option<Duration> {
+        let left = u128::from(then.0.saturating_sub(self.free(age).0));
         match self.pace {
             Pace::Stepped => None,
             Pace::Running { millionths } => {
-                let left = u128::from(then.0.saturating_sub(self.now(age).0));
                 let real = left.saturating_mul(MILLION).div_ceil(u128::from(millionths.max(1)));
                 Some(Duration::from_micros(u64::try_from(real).unwrap_or(u64::MAX)))
             }
@@ -130,7 +138,7 @@ mod tests {
         clock.set_pace(ms(2_100), Pace::Stepped);
         assert_eq!(clock.now(ms(9_999)), START.plus(Micros(3_000_000)));
         assert_eq!(clock.until(ms(9_999), START), None);
-        clock.step(ms(9_999), Micros(7));
+        assert_eq!(clock.step(ms(9_999), Micros(7)), START.plus(Micros(3_000_007)));
         assert_eq!(clock.now(ms(10_000)), START.plus(Micros(3_000_007)));
         for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-9] {
             assert_eq!(Pace::times(wrong), None);
@@ -138,13 +146,18 @@ mod tests {
     }
 
     #[test]
-    fn it_waits_for_a_recording() {
+    fn it_waits_for_a_recording_and_catches_up() {
         let mut clock = Clock::new(START, Pace::REAL);
         clock.set_ceiling(ms(0), Some(START));
         assert_eq!(clock.now(ms(5_000)), START);
+        clock.set_pace(ms(5_000), Pace::REAL);
         clock.set_ceiling(ms(5_000), Some(START.plus(Micros(10_000))));
         assert_eq!(clock.now(ms(5_004)), START.plus(Micros(4_000)));
-        assert_eq!(clock.now(ms(6_000)), START.plus(Micros(10_000)));
+        assert_eq!(clock.now(ms(5_030)), START.plus(Micros(10_000)));
+        clock.set_ceiling(ms(5_030), Some(START.plus(Micros(20_000))));
+        assert_eq!(clock.now(ms(5_030)), START.plus(Micros(20_000)));
+        clock.set_ceiling(ms(5_030), Some(START));
+        assert_eq!(clock.now(ms(5_031)), START.plus(Micros(20_000)));
     }
 
     #[derive(Debug, Clone)]
@@ -175,7 +188,7 @@ mod tests {
                 match step {
                     Do::Wait(millis) => age += ms(millis),
                     Do::Pace(speed) => clock.set_pace(age, Pace::times(speed).unwrap()),
-                    Do::Step(by) => clock.step(age, Micros(by)),
+                    Do::Step(by) => drop(clock.step(age, Micros(by))),
                     Do::Stand => clock.set_pace(age, Pace::Stepped),
                     Do::Ceiling(at) => clock.set_ceiling(age, at.map(|at| START.plus(Micros(at)))),
                 }

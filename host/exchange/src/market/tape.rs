@@ -48,6 +48,10 @@ impl Tape {
         self.trades.back()
     }
 
+    pub(crate) fn last_aggregate(&self) -> Option<&Aggregate> {
+        self.aggregates.back()
+    }
+
     /// Trades from an id on, or the newest.
     pub(crate) fn trades(&self, from: Option<u64>, limit: usize) -> impl Iterator<Item = &PublicTrade> {
         let start = match from {

@@ -1,19 +1,21 @@
-//! REST as it comes, and the paths that become sockets.
+//! REST as it comes, the paths that become sockets, and what browsers ask.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Path, RawQuery, Request, State, WebSocketUpgrade};
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::any;
-use ringfence_model::Timestamp;
-use tokio::sync::watch;
+use axum::extract::{FromRequestParts, WebSocketUpgrade};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::sockets;
 use super::state::{Purpose, Shared};
+use super::{Settings, control, sockets};
+use crate::faults::{Answer, Verdict};
 use crate::http::params::decode;
 use crate::http::{HttpRequest, HttpResponse};
 use crate::streams::StreamSession;
@@ -21,57 +23,60 @@ use crate::ws_api::WsSession;
 
 /// A form never comes near this.
 const LARGEST_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Neither does a message of a client.
 const LARGEST_MESSAGE: usize = 256 * 1024;
+/// Smaller answers are not worth packing.
+const PACKED_FROM: usize = 1_024;
+/// A request that a fault leaves without an answer is held this long.
+const SILENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Clone)]
 pub(super) struct Doors {
     pub(super) shared: Arc<Shared>,
+    pub(super) settings: Arc<Settings>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-pub(super) fn router(shared: Arc<Shared>, stop: watch::Receiver<bool>) -> Router {
-    Router::new()
-        .route("/stream", any(combined))
-        .route("/ws", any(raw_bare))
-        .route("/ws/{*names}", any(raw))
-        .route("/ws-api/v3", any(api))
-        .fallback(rest)
-        .with_state(Doors { shared, stop })
-}
+/// The connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("cut by a fault")]
+pub(super) struct Cut;
 
-/// Opens a socket if its address may: `make` reads the query.
-fn open(
-    doors: Doors,
-    from: SocketAddr,
-    upgrade: WebSocketUpgrade,
-    names: Vec<String>,
-    ws_api: bool,
-    make: impl FnOnce(Timestamp, IpAddr) -> Result<Purpose, String>,
-) -> Response<Body> {
-    let asked = doors.shared.lock().connect(from.ip(), ws_api);
-    match asked {
-        Err(refused) => answer(refused),
-        Ok(now) => match make(now, from.ip()) {
-            Err(body) => answer(HttpResponse { status: 400, headers: Vec::new(), body }),
-            Ok(purpose) => upgrade
-                .max_message_size(LARGEST_MESSAGE)
-                .on_upgrade(move |socket| sockets::run(socket, doors, purpose, names)),
-        },
+pub(super) async fn answer(doors: Doors, peer: SocketAddr, request: Request<Body>) -> Result<Response<Body>, Cut> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    if let Some(rest) = path.strip_prefix(control::PREFIX) {
+        let rest = rest.to_owned();
+        return Ok(control::answer(&doors, peer, &rest, &parts, body).await);
     }
+    if parts.method == Method::OPTIONS {
+        return Ok(preflight());
+    }
+    if path == "/stream" || path == "/ws" || path == "/ws-api/v3" || path.starts_with("/ws/") {
+        return upgrade(doors, peer, parts).await;
+    }
+    rest(&doors, peer, parts, body).await
 }
 
-fn streams(
-    doors: Doors,
-    from: SocketAddr,
-    upgrade: WebSocketUpgrade,
-    names: Vec<String>,
-    query: &str,
-    combined: bool,
-) -> Response<Body> {
-    open(doors, from, upgrade, names, false, |_, ip| StreamSession::open(ip, query, combined).map(Purpose::Streams))
+/// What a browser asks before it asks.
+fn preflight() -> Response<Body> {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "X-MBX-APIKEY, X-MBX-TIME-UNIT, Content-Type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    answer
 }
 
+/// Names of streams in an address. A plus stands for itself there: time zones have one.
 fn split(names: &str) -> Vec<String> {
     decode(&names.replace('+', "%2B"))
         .unwrap_or_default()
@@ -81,91 +86,177 @@ fn split(names: &str) -> Vec<String> {
         .collect()
 }
 
-async fn combined(
-    State(doors): State<Doors>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    RawQuery(query): RawQuery,
-    upgrade: WebSocketUpgrade,
-) -> Response<Body> {
-    let query = query.unwrap_or_default();
-    let names = query.split('&').find_map(|pair| pair.strip_prefix("streams=")).map(split).unwrap_or_default();
-    streams(doors, from, upgrade, names, &query, true)
-}
-
-async fn raw(
-    State(doors): State<Doors>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Path(names): Path<String>,
-    RawQuery(query): RawQuery,
-    upgrade: WebSocketUpgrade,
-) -> Response<Body> {
-    let names = names.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    streams(doors, from, upgrade, names, &query.unwrap_or_default(), false)
-}
-
-async fn raw_bare(
-    State(doors): State<Doors>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    RawQuery(query): RawQuery,
-    upgrade: WebSocketUpgrade,
-) -> Response<Body> {
-    streams(doors, from, upgrade, Vec::new(), &query.unwrap_or_default(), false)
-}
-
-async fn api(
-    State(doors): State<Doors>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    RawQuery(query): RawQuery,
-    upgrade: WebSocketUpgrade,
-) -> Response<Body> {
-    let query = query.unwrap_or_default();
-    open(doors, from, upgrade, Vec::new(), true, |now, ip| {
-        WsSession::open(now, ip, &query).map(|session| Purpose::Api(Box::new(session)))
-    })
-}
-
-async fn rest(
-    State(doors): State<Doors>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let text = match to_bytes(body, LARGEST_BODY).await.map(|bytes| String::from_utf8(bytes.to_vec())) {
-        Ok(Ok(text)) => text,
-        Ok(Err(_)) => {
-            return (StatusCode::BAD_REQUEST, r#"{"code":-1100,"msg":"Illegal characters found in a parameter."}"#)
-                .into_response();
-        }
-        Err(_) => {
-            return (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                r#"{"code":-1101,"msg":"Too many parameters sent for this endpoint."}"#,
-            )
-                .into_response();
+async fn upgrade(doors: Doors, peer: SocketAddr, mut parts: Parts) -> Result<Response<Body>, Cut> {
+    let path = parts.uri.path().to_owned();
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let ip = peer.ip();
+    let is_api = path == "/ws-api/v3";
+    let asked = {
+        let mut state = doors.shared.lock();
+        let now = state.seen();
+        match state.judge(&format!("GET {path}")).map(|verdict| verdict.answer) {
+            Some(Answer::Refused(refused)) => Err(refused.http(now)),
+            Some(Answer::Cut) => return Err(Cut),
+            _ => state.connect(ip, is_api),
         }
     };
-    let response = doors.shared.lock().http(&HttpRequest {
-        method: parts.method.as_str(),
+    let bad = |body| HttpResponse { status: 400, headers: Vec::new(), body };
+    let made = asked.and_then(|now| {
+        if is_api {
+            let session = WsSession::open(now, ip, &query).map_err(bad)?;
+            return Ok((Purpose::Api(Box::new(session)), Vec::new()));
+        }
+        let (names, combined) = match path.strip_prefix("/ws") {
+            Some(names) => (split(names), false),
+            None => {
+                let names = query.split('&').find_map(|pair| pair.strip_prefix("streams="));
+                (names.map(split).unwrap_or_default(), true)
+            }
+        };
+        let session = StreamSession::open(ip, &query, combined).map_err(bad)?;
+        Ok((Purpose::Streams(session), names))
+    });
+    let (purpose, names) = match made {
+        Ok(made) => made,
+        Err(refused) => return Ok(respond(refused, false)),
+    };
+    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade,
+        Err(_) => return Ok(plain(400, -1000, "This path is a WebSocket: connect with an upgrade request.")),
+    };
+    // A socket keeps its connection's place as long as it lives.
+    let place = parts.extensions.remove::<Arc<OwnedSemaphorePermit>>();
+    let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE);
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        sockets::run(socket, doors, purpose, names).await;
+        drop(place);
+    }))
+}
+
+async fn rest(doors: &Doors, peer: SocketAddr, parts: Parts, body: Body) -> Result<Response<Body>, Cut> {
+    let packed = wants_gzip(&parts.headers);
+    let text = match tokio::time::timeout(BODY_WITHIN, to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(bytes)) => match String::from_utf8(bytes.into()) {
+            Ok(text) => text,
+            Err(_) => return Ok(plain(400, -1100, "Illegal characters found in a parameter.")),
+        },
+        Ok(Err(_)) => return Ok(plain(413, -1101, "Too many parameters sent for this endpoint.")),
+        Err(_) => return Ok(plain(408, -1007, "The body of the request did not arrive.")),
+    };
+    let request = HttpRequest {
+        // A head is answered like its request; the protocol leaves the body out.
+        method: if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() },
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
         body: &text,
         api_key: parts.headers.get("X-MBX-APIKEY").and_then(|value| value.to_str().ok()),
         // A value that is no text is no unit either.
         time_unit: parts.headers.get("X-MBX-TIME-UNIT").map(|value| value.to_str().unwrap_or_default()),
-        ip: from.ip(),
+        ip: peer.ip(),
         received: None,
-    });
-    answer(response)
+    };
+    let judged = {
+        let mut state = doors.shared.lock();
+        if state.faults.is_idle() {
+            Ok(state.http(&request))
+        } else {
+            match state.judge(&format!("{} {}", request.method, request.path)) {
+                None => Ok(state.http(&request)),
+                Some(verdict) => Err(verdict),
+            }
+        }
+    };
+    let response = match judged {
+        Ok(response) => response,
+        Err(verdict) => faulty(doors, &request, verdict).await?,
+    };
+    Ok(respond(response, packed))
 }
 
-fn answer(response: HttpResponse) -> Response<Body> {
-    let mut answer = Response::new(Body::from(response.body));
+/// A request that something happens to.
+async fn faulty(doors: &Doors, request: &HttpRequest<'_>, verdict: Verdict) -> Result<HttpResponse, Cut> {
+    let shared = &doors.shared;
+    let received = shared.lock().seen();
+    let request = HttpRequest { received: Some(received), ..*request };
+    shared.pause(verdict.before).await;
+    let mut response = None;
+    for _ in 0..verdict.times {
+        response = Some(shared.lock().http(&request));
+    }
+    shared.pause(verdict.after).await;
+    match verdict.answer {
+        Answer::Own => response.ok_or(Cut),
+        Answer::Refused(refused) => Ok(refused.http(shared.lock().seen())),
+        Answer::Cut => Err(Cut),
+        Answer::Silence => {
+            let mut stop = doors.stop.clone();
+            // However it ends, there is no answer.
+            let _ = tokio::time::timeout(SILENCE, stop.wait_for(|stop| *stop)).await.map(drop);
+            Err(Cut)
+        }
+    }
+}
+
+fn wants_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+            name.trim().eq_ignore_ascii_case("gzip")
+                && !matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+        })
+}
+
+/// An answer that the core has no part in.
+pub(super) fn plain(status: u16, code: i64, msg: &str) -> Response<Body> {
+    let body = serde_json::json!({ "code": code, "msg": msg }).to_string();
+    respond(HttpResponse { status, headers: Vec::new(), body }, false)
+}
+
+fn gzip(text: &str) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::fast());
+    encoder.write_all(text.as_bytes()).ok()?;
+    encoder.finish().ok()
+}
+
+pub(super) fn respond(response: HttpResponse, packed: bool) -> Response<Body> {
+    let packed = (packed && response.body.len() >= PACKED_FROM).then(|| gzip(&response.body)).flatten();
+    let is_packed = packed.is_some();
+    let is_json = !response.body.starts_with('<');
+    let mut answer = Response::new(packed.map_or_else(|| Body::from(response.body), Body::from));
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
+    let headers = answer.headers_mut();
+    let kind = if is_json { "application/json;charset=UTF-8" } else { "text/html" };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if is_packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     for (name, value) in response.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            answer.headers_mut().insert(name, value);
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+            headers.insert(name, value);
         }
     }
     answer
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_used_only_when_it_is_wanted() {
+        for (value, wanted) in
+            [("gzip, deflate, br", true), ("deflate, GZIP;q=0.5", true), ("gzip;q=0", false), ("identity", false)]
+        {
+            let headers = [(header::ACCEPT_ENCODING, HeaderValue::from_static(value))].into_iter().collect();
+            assert_eq!(wants_gzip(&headers), wanted, "{value}");
+        }
+        assert!(!wants_gzip(&HeaderMap::new()));
+    }
 }

@@ -1,92 +1,185 @@
 //! One task for each socket: what comes in goes to the shared state, what waits in the
-//! socket's queue goes out.
+//! socket's queue goes out, many messages in one write.
 
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocket};
-use futures_util::{SinkExt, StreamExt};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures_util::SinkExt;
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::routes::Doors;
-use super::state::{Opened, Purpose};
+use super::state::{Ending, Opened, Purpose};
+use crate::faults::{Answer, Verdict};
 
-/// As at the venue.
-const PING_EVERY: Duration = Duration::from_secs(20);
-const PONG_WITHIN: Duration = Duration::from_secs(60);
-/// One message that takes longer to leave means that nobody reads.
+/// One batch that takes longer to leave means that nobody reads.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// How long a peer may take to hear that its socket ends.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// Messages in one write.
+const BATCH: usize = 256;
+/// The protocol's code for a server that goes away.
+const GOING_AWAY: u16 = 1_001;
 
-pub(super) async fn run(socket: WebSocket, doors: Doors, purpose: Purpose, names: Vec<String>) {
-    let Doors { shared, mut stop } = doors;
+pub(super) async fn run(mut socket: WebSocket, doors: Doors, purpose: Purpose, names: Vec<String>) {
+    let mut stop = doors.stop.clone();
     let is_api = matches!(purpose, Purpose::Api(_));
-    let Opened { id, mut queue, dropped } = {
-        let mut state = shared.lock();
+    let Opened { id, queue, end } = {
+        let mut state = doors.shared.lock();
         let opened = state.open(purpose);
         names.iter().for_each(|name| state.subscribe(opened.id, name));
         opened
     };
-    let ended = async {
+    let ending = async move {
         tokio::select! {
-            _ = dropped => {}
-            stopped = stop.wait_for(|stop| *stop) => drop(stopped),
+            // A sender that is gone has cut the socket.
+            ending = end => ending.unwrap_or(Ending::Cut),
+            stopped = stop.wait_for(|stop| *stop) => {
+                drop(stopped);
+                Ending::Goodbye
+            }
         }
     };
-    tokio::pin!(ended);
-    let (mut sink, mut source) = socket.split();
-    let mut ping = tokio::time::interval(PING_EVERY);
+    let ending = exchange_messages(&mut socket, &doors, id, is_api, queue, ending).await;
+    doors.shared.lock().end(id, ending);
+    if ending == Ending::Goodbye {
+        let frame = CloseFrame { code: GOING_AWAY, reason: Utf8Bytes::from_static("going away") };
+        // The peer may be gone; then there is nobody to tell.
+        let _ = tokio::time::timeout(CLOSE_WITHIN, async {
+            if socket.send(Message::Close(Some(frame))).await.is_ok() {
+                while let Some(Ok(_)) = socket.recv().await {}
+            }
+        })
+        .await;
+    }
+}
+
+async fn exchange_messages(
+    socket: &mut WebSocket,
+    doors: &Doors,
+    id: u64,
+    is_api: bool,
+    mut queue: tokio::sync::mpsc::Receiver<Utf8Bytes>,
+    ending: impl Future<Output = Ending>,
+) -> Ending {
+    let settings = &doors.settings;
+    tokio::pin!(ending);
+    let mut ping = tokio::time::interval(settings.ping_every);
     ping.reset();
     let mut heard = Instant::now();
+    let mut batch = Vec::with_capacity(BATCH);
     loop {
-        let out = tokio::select! {
-            () = &mut ended => break,
-            waiting = queue.recv() => match waiting {
-                Some(text) => Message::Text(text),
-                None => break,
-            },
-            came = source.next() => match came {
-                Some(Ok(Message::Text(text))) => {
-                    let mut state = shared.lock();
-                    if is_api {
-                        state.frame(id, &text);
-                    } else if state.heard(id) {
-                        state.control(id, &text);
-                    } else {
-                        break;
-                    }
-                    continue;
+        tokio::select! {
+            ending = &mut ending => return ending,
+            waiting = queue.recv_many(&mut batch, BATCH) => {
+                if waiting == 0 {
+                    return Ending::Goodbye;
                 }
-                // Pings are answered by the protocol's implementation.
-                Some(Ok(message @ (Message::Pong(_) | Message::Ping(_) | Message::Binary(_)))) => {
-                    if matches!(message, Message::Pong(_)) {
-                        heard = Instant::now();
-                    }
-                    if !is_api && !shared.lock().heard(id) {
-                        break;
-                    }
-                    continue;
-                }
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
-            },
-            _ = ping.tick() => {
-                if heard.elapsed() > PONG_WITHIN {
-                    break;
-                }
-                Message::Ping(Bytes::new())
             }
-        };
+            came = socket.recv() => {
+                let message = match came {
+                    Some(Ok(Message::Close(_))) => return Ending::Goodbye,
+                    Some(Ok(message)) => message,
+                    Some(Err(_)) | None => return Ending::Cut,
+                };
+                if !is_api && !doors.shared.lock().heard(id) {
+                    return Ending::Goodbye;
+                }
+                match message {
+                    Message::Text(text) if is_api => {
+                        if ask(doors, id, &text) == Some(Ending::Cut) {
+                            return Ending::Cut;
+                        }
+                    }
+                    Message::Text(text) => doors.shared.lock().control(id, &text),
+                    Message::Pong(_) => heard = Instant::now(),
+                    // Pings are answered by the protocol's implementation.
+                    Message::Ping(_) | Message::Binary(_) | Message::Close(_) => {}
+                }
+                continue;
+            }
+            _ = ping.tick() => {
+                if heard.elapsed() > settings.pong_within {
+                    return Ending::Cut;
+                }
+            }
+        }
         let sent = tokio::select! {
             // A peer that does not read must not keep its task in the middle of a message.
-            () = &mut ended => break,
-            sent = tokio::time::timeout(SEND_WITHIN, sink.send(out)) => sent,
+            ending = &mut ending => return ending,
+            sent = tokio::time::timeout(SEND_WITHIN, write(socket, &mut batch)) => sent,
         };
         if !matches!(sent, Ok(Ok(()))) {
-            break;
+            return Ending::Cut;
         }
     }
-    shared.lock().close(id);
-    // The peer may be gone; then there is nobody to tell.
-    let _ = tokio::time::timeout(CLOSE_WITHIN, sink.close()).await;
+}
+
+/// Sends a batch in as few writes as it takes; an empty one is a ping.
+async fn write(socket: &mut WebSocket, batch: &mut Vec<Utf8Bytes>) -> Result<(), axum::Error> {
+    if batch.is_empty() {
+        return socket.send(Message::Ping(Bytes::new())).await;
+    }
+    for text in batch.drain(..) {
+        socket.feed(Message::Text(text)).await?;
+    }
+    socket.flush().await
+}
+
+/// A frame of the WebSocket API, and what the faults make of it.
+fn ask(doors: &Doors, id: u64, text: &Utf8Bytes) -> Option<Ending> {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(default)]
+        method: String,
+        #[serde(default)]
+        id: Value,
+    }
+    let mut state = doors.shared.lock();
+    if state.faults.is_idle() {
+        state.frame(id, text, None, true);
+        return None;
+    }
+    let head: Head = serde_json::from_str(text).unwrap_or(Head { method: String::new(), id: Value::Null });
+    let target = format!("ws {}", head.method.strip_prefix("v3/").unwrap_or(&head.method));
+    match state.judge(&target) {
+        None => state.frame(id, text, None, true),
+        Some(Verdict { times: 0, answer: Answer::Cut, .. }) => return Some(Ending::Cut),
+        Some(verdict) => {
+            let (doors, text) = (doors.clone(), text.clone());
+            // Ends with the answer; a socket that is gone meanwhile gets none.
+            tokio::spawn(async move { ask_faulty(&doors, id, &text, &head.id, verdict).await });
+        }
+    }
+    None
+}
+
+async fn ask_faulty(doors: &Doors, id: u64, text: &str, request: &Value, verdict: Verdict) {
+    let shared = &doors.shared;
+    let received = shared.lock().seen();
+    shared.pause(verdict.before).await;
+    // An answer that is only late goes out late; of two the second counts.
+    let own = verdict.answer == Answer::Own;
+    for time in 1..=verdict.times {
+        let last = time == verdict.times;
+        if own && last {
+            shared.pause(verdict.after).await;
+        }
+        shared.lock().frame(id, text, Some(received), own && last);
+    }
+    if own {
+        return;
+    }
+    shared.pause(verdict.after).await;
+    let mut state = shared.lock();
+    match verdict.answer {
+        Answer::Own | Answer::Silence => {}
+        Answer::Cut => state.end(id, Ending::Cut),
+        Answer::Refused(refused) => {
+            let frame = refused.frame(state.seen(), request);
+            state.send(id, frame.into());
+        }
+    }
 }

@@ -1,54 +1,35 @@
-//! What all tasks of the server share: the core, its clock, and a bounded queue for each
-//! socket.
+//! What all tasks of the server share: the core, its clock, its faults, and a bounded
+//! queue for each socket.
 
-use std::collections::{BTreeSet, HashMap};
+mod outgoing;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
+use ringfence_model::venue::MarketData;
 use ringfence_model::{Micros, Timestamp};
-use ringfence_wire::stream;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::Settings;
+use crate::config::SymbolStatus;
 use crate::exchange::Exchange;
+use crate::faults::{Action, Faults, Verdict, matches};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::streams::StreamSession;
+use crate::time::{Clock, Pace};
 use crate::units::TimeUnit;
 use crate::ws_api::WsSession;
+use outgoing::Late;
 
 /// Messages that wait for one socket. At the fullest market this is some ten seconds.
 pub(super) const QUEUE: usize = 8_192;
 /// Broken lines that are remembered.
 const MOST_BROKEN: usize = 1_000;
-
-/// The exchange's time.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Clock {
-    /// Real time from a start on.
-    Running { start: Timestamp, since: Instant },
-    /// Moved by the player.
-    Played(Timestamp),
-}
-
-impl Clock {
-    pub(super) fn running(start: Timestamp) -> Self {
-        Clock::Running { start, since: Instant::now() }
-    }
-
-    pub(super) fn played(start: Timestamp) -> Self {
-        Clock::Played(start)
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        match self {
-            Clock::Running { start, since } => {
-                start.plus(Micros(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)))
-            }
-            Clock::Played(now) => *now,
-        }
-    }
-}
+/// The market moves at most this far while the lock is held.
+const SLICE: Micros = Micros(100_000);
 
 /// What a socket is for.
 #[derive(Debug)]
@@ -57,12 +38,22 @@ pub(super) enum Purpose {
     Api(Box<WsSession>),
 }
 
+/// Why a socket ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Without a word.
+    Cut,
+    /// With the protocol's goodbye.
+    Goodbye,
+}
+
 #[derive(Debug)]
 struct Socket {
     queue: mpsc::Sender<Utf8Bytes>,
     purpose: Purpose,
-    /// Goes with the socket, and so tells its task at once.
-    dropped: oneshot::Sender<()>,
+    opened: Timestamp,
+    /// Tells its task to end; gone with the socket, which cuts it.
+    end: oneshot::Sender<Ending>,
 }
 
 /// What a socket's task works with.
@@ -70,23 +61,46 @@ struct Socket {
 pub(super) struct Opened {
     pub(super) id: u64,
     pub(super) queue: mpsc::Receiver<Utf8Bytes>,
-    /// Resolves when the socket was dropped.
-    pub(super) dropped: oneshot::Receiver<()>,
+    /// Resolves when the socket has to end.
+    pub(super) end: oneshot::Receiver<Ending>,
+}
+
+/// How far the market has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It is in the present.
+    Present,
+    /// There is more to do.
+    Behind,
+    /// Sockets must be read first, or the hurry would cost them their connection.
+    Crowded,
 }
 
 /// The core and its sockets.
 #[derive(Debug)]
 pub(super) struct State {
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
+    pub(super) faults: Faults,
     clock: Clock,
+    born: Instant,
+    advanced: Timestamp,
+    /// Streams that a recording or another venue tells itself; all others are built here.
+    recorded: HashSet<String>,
     sockets: HashMap<u64, Socket>,
     /// Sockets that end when their queues are empty.
-    finishing: HashMap<u64, oneshot::Sender<()>>,
+    finishing: HashMap<u64, oneshot::Sender<Ending>>,
+    /// Sockets of the WebSocket API, which may hear of accounts.
+    api: BTreeSet<u64>,
     next_socket: u64,
     by_stream: HashMap<String, BTreeSet<u64>>,
+    late: BTreeMap<(Timestamp, u64), Late>,
+    next_late: u64,
+    life: Micros,
     pub(super) finished: bool,
     pub(super) broken: Vec<String>,
     subscribed: watch::Sender<bool>,
+    /// Changes when the clock was set or the recording has got further.
+    moved: watch::Sender<u64>,
 }
 
 /// [`State`] behind its mutex. What panics while holding it leaves whole values behind, so
@@ -102,21 +116,138 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Waits until the exchange's clock shows `then`.
+    pub(super) async fn until(&self, then: Timestamp) {
+        /// Held back by a recording, the clock may take longer than it should.
+        const LEAST: Duration = Duration::from_millis(1);
+        loop {
+            let (left, mut moved) = {
+                let state = self.lock();
+                if state.now() >= then {
+                    return;
+                }
+                (state.clock.until(state.born.elapsed(), then), state.moved.subscribe())
+            };
+            match left {
+                Some(left) => {
+                    // Either way the clock is looked at again.
+                    let _ = tokio::time::timeout(left.max(LEAST), moved.changed()).await;
+                }
+                None => drop(moved.changed().await),
+            }
+        }
+    }
+
+    /// Waits this long by the exchange's clock.
+    pub(super) async fn pause(&self, length: Micros) {
+        if length.0 > 0 {
+            let then = self.lock().now().plus(length);
+            self.until(then).await;
+        }
+    }
+
+    /// Brings a generated market, and what is due by itself, to the present.
+    pub(super) async fn catch_up(&self) {
+        loop {
+            let progress = self.lock().advance();
+            match progress {
+                Progress::Present => return,
+                Progress::Behind => tokio::task::yield_now().await,
+                Progress::Crowded => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
+    }
 }
 
 impl State {
-    pub(super) fn new(exchange: Exchange, clock: Clock) -> Self {
+    pub(super) fn new(exchange: Exchange, settings: &Settings, clock: Clock, recorded: HashSet<String>) -> Self {
+        let start = exchange.start();
+        let faults = settings.faults.as_ref().map_or_else(|| Faults::new(0), |script| Faults::of_script(script, start));
         State {
             exchange,
+            faults,
             clock,
+            born: Instant::now(),
+            advanced: start,
+            recorded,
             sockets: HashMap::new(),
             finishing: HashMap::new(),
+            api: BTreeSet::new(),
             next_socket: 1,
             by_stream: HashMap::new(),
+            late: BTreeMap::new(),
+            next_late: 0,
+            life: settings.socket_life,
             finished: false,
             broken: Vec::new(),
             subscribed: watch::channel(false).0,
+            moved: watch::channel(0).0,
         }
+    }
+
+    /// The exchange's time, before its faults.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now(self.born.elapsed())
+    }
+
+    /// The exchange's time as its clients see it.
+    pub(super) fn seen(&self) -> Timestamp {
+        let now = self.now();
+        if self.faults.is_idle() { now } else { self.faults.seen(now) }
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        self.clock.pace()
+    }
+
+    /// A recording has a time of its own, which no client's clock follows.
+    fn replays(&self) -> bool {
+        self.clock.has_ceiling()
+    }
+
+    fn tell_moved(&self) {
+        self.moved.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// From now on the clock runs like this. Only with real time can clients' clocks follow.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.clock.set_pace(self.born.elapsed(), pace);
+        self.exchange.set_strict_time(pace == Pace::REAL && !self.replays());
+        self.tell_moved();
+    }
+
+    /// Puts the clock forward and returns where to. A recording begins to play.
+    pub(super) fn step(&mut self, by: Micros) -> Timestamp {
+        let then = self.clock.step(self.born.elapsed(), by);
+        self.subscribed.send_replace(true);
+        self.tell_moved();
+        then
+    }
+
+    /// The recording's next line is due then; `None` after the last.
+    pub(super) fn next_line(&mut self, due: Option<Timestamp>) {
+        let age = self.born.elapsed();
+        match due {
+            Some(due) => self.clock.set_ceiling(age, Some(due)),
+            None => {
+                // Time stands where the recording has ended.
+                let end = self.clock.now(age);
+                self.clock.set_ceiling(age, Some(end));
+                self.finished = true;
+            }
+        }
+        self.tell_moved();
+    }
+
+    /// The recording begins now: time that was waited for it does not count.
+    pub(super) fn begin(&mut self) {
+        self.clock.set_pace(self.born.elapsed(), self.clock.pace());
+    }
+
+    /// Changes whenever the clock was set or a recording has got further.
+    pub(super) fn moved(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
     }
 
     /// Turns true with the first subscription to a stream.
@@ -130,62 +261,147 @@ impl State {
         }
     }
 
-    /// Moves the generated market to the present.
-    pub(super) fn advance(&mut self) {
-        let now = self.clock.now();
-        self.exchange.advance(now);
-        self.deliver();
+    /// One slice of what is due by itself: the generated market, faults, late messages, the
+    /// end of old sockets.
+    pub(super) fn advance(&mut self) -> Progress {
+        let now = self.now();
+        let to = now.min(self.advanced.plus(SLICE)).max(self.advanced);
+        if to < now && self.sockets.values().any(|socket| socket.queue.capacity() < QUEUE / 2) {
+            return Progress::Crowded;
+        }
+        self.exchange.advance(to);
+        self.advanced = to;
+        self.deliver(to);
+        if !self.faults.is_idle() {
+            for action in self.faults.tick(to) {
+                self.act(&action, to);
+            }
+        }
+        if !self.late.is_empty() {
+            self.deliver_late(to);
+        }
+        let old: Vec<u64> =
+            self.sockets.iter().filter(|(_, s)| to.since(s.opened) >= self.life).map(|(id, _)| *id).collect();
+        for id in old {
+            self.end(id, Ending::Goodbye);
+        }
+        if to < now { Progress::Behind } else { Progress::Present }
+    }
+
+    fn act(&mut self, action: &Action, now: Timestamp) {
+        match action {
+            Action::SayShutdown => self.say_shutdown(now),
+            Action::Cut { on } => {
+                for id in self.matching(on) {
+                    self.end(id, Ending::Cut);
+                }
+            }
+            Action::Halt { on, halted } => {
+                let status = if *halted { SymbolStatus::Break } else { SymbolStatus::Trading };
+                for instrument in self.exchange.instruments().iter().filter(|found| matches(on, &found.symbol)) {
+                    self.exchange.set_status(&instrument.symbol, status);
+                }
+            }
+        }
+    }
+
+    /// Sockets that a fault's pattern means.
+    fn matching(&self, on: &str) -> Vec<u64> {
+        let is_meant = |socket: &Socket| match &socket.purpose {
+            _ if on == "*" => true,
+            Purpose::Api(_) => matches(on, "ws"),
+            Purpose::Streams(session) => {
+                matches(on, "stream") || session.names().any(|name| matches(on, &format!("stream {name}")))
+            }
+        };
+        self.sockets.iter().filter(|(_, socket)| is_meant(socket)).map(|(id, _)| *id).collect()
     }
 
     /// A recorded message: the market moves, then those who listen get its bytes.
     pub(super) fn play(
         &mut self,
         now: Timestamp,
-        data: Option<&ringfence_model::venue::MarketData>,
+        data: Option<&MarketData>,
         raw: &[u8],
         stream: Option<&str>,
         inner: Option<&str>,
     ) {
-        self.clock = Clock::Played(self.clock.now().max(now));
+        self.exchange.advance(now);
         if let Some(data) = data {
-            self.exchange.play(self.clock.now(), data);
+            self.exchange.play(now, data);
         }
         if let (Some(stream), Ok(text)) = (stream, std::str::from_utf8(raw)) {
-            // A recording has no other unit: who asked for microseconds hears it as it is.
-            for unit in TimeUnit::ALL {
-                self.publish(stream, unit, text, inner.unwrap_or(text));
-            }
+            let (combined, inner) = (Utf8Bytes::from(text), Utf8Bytes::from(inner.unwrap_or(text)));
+            self.say(now, stream, None, &combined, &inner);
         }
-        self.deliver();
+        self.deliver(now);
+    }
+
+    /// What the faults make of a request; `None` if nothing.
+    pub(super) fn judge(&mut self, target: &str) -> Option<Verdict> {
+        if self.faults.is_idle() {
+            return None;
+        }
+        let now = self.now();
+        let verdict = self.faults.request(now, target);
+        (!verdict.is_clean()).then_some(verdict)
     }
 
     pub(super) fn http(&mut self, request: &HttpRequest<'_>) -> HttpResponse {
-        let now = self.clock.now();
-        let response = self.exchange.http(now, request);
-        self.deliver();
+        let response = self.exchange.http(self.seen(), request);
+        self.deliver(self.now());
         response
+    }
+
+    /// Asks for a socket to be opened; the answer to give if it may not.
+    pub(super) fn connect(&mut self, ip: IpAddr, ws_api: bool) -> Result<Timestamp, HttpResponse> {
+        let now = self.seen();
+        self.exchange.connect(now, ip, ws_api).map(|()| now)
     }
 
     /// A new socket.
     pub(super) fn open(&mut self, purpose: Purpose) -> Opened {
         let (sender, queue) = mpsc::channel(QUEUE);
-        let (alive, dropped) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
         let id = self.next_socket;
         self.next_socket = id.saturating_add(1);
-        self.sockets.insert(id, Socket { queue: sender, purpose, dropped: alive });
-        Opened { id, queue, dropped }
+        if matches!(purpose, Purpose::Api(_)) {
+            self.api.insert(id);
+        }
+        self.sockets.insert(id, Socket { queue: sender, purpose, opened: self.now(), end });
+        Opened { id, queue, end: ended }
     }
 
-    pub(super) fn close(&mut self, id: u64) {
+    /// Ends a socket in a way of its own.
+    pub(super) fn end(&mut self, id: u64, ending: Ending) {
         self.finishing.remove(&id);
-        let Some(socket) = self.sockets.remove(&id) else {
-            return;
-        };
-        if let Purpose::Streams(session) = socket.purpose {
+        if let Some(end) = self.close(id) {
+            // Its task may have ended by itself.
+            let _ = end.send(ending);
+        }
+    }
+
+    /// Ends a socket after what waits in its queue was sent.
+    fn finish(&mut self, id: u64) {
+        if let Some(end) = self.close(id) {
+            self.finishing.insert(id, end);
+        }
+    }
+
+    fn close(&mut self, id: u64) -> Option<oneshot::Sender<Ending>> {
+        let socket = self.sockets.remove(&id)?;
+        self.api.remove(&id);
+        if let Purpose::Streams(session) = &socket.purpose {
             for name in session.names() {
                 self.leave(id, name, session.unit());
             }
         }
+        Some(socket.end)
+    }
+
+    /// Sockets of streams and of the WebSocket API.
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.sockets.len().saturating_sub(self.api.len()), self.api.len())
     }
 
     fn leave(&mut self, id: u64, name: &str, unit: TimeUnit) {
@@ -196,12 +412,6 @@ impl State {
                 self.by_stream.remove(name);
             }
         }
-    }
-
-    /// Asks for a socket to be opened; the answer to give if it may not.
-    pub(super) fn connect(&mut self, ip: IpAddr, ws_api: bool) -> Result<Timestamp, HttpResponse> {
-        let now = self.clock.now();
-        self.exchange.connect(now, ip, ws_api).map(|()| now)
     }
 
     /// Subscribes; an unknown stream is silent, as at the venue.
@@ -224,7 +434,7 @@ impl State {
 
     /// Counts a message of a stream socket; `false` if the socket talks too much.
     pub(super) fn heard(&mut self, id: u64) -> bool {
-        let now = self.clock.now();
+        let now = self.now();
         match self.sockets.get_mut(&id).map(|socket| &mut socket.purpose) {
             Some(Purpose::Streams(session)) => self.exchange.stream_message(now, session),
             _ => true,
@@ -244,86 +454,22 @@ impl State {
         self.send(id, reply.text.into());
     }
 
-    /// A frame of the WebSocket API. Its answer stands in the queue before any event that
-    /// it causes.
-    pub(super) fn frame(&mut self, id: u64, text: &str) {
-        let now = self.clock.now();
+    /// A frame of the WebSocket API that came at `received`. Its answer stands in the queue
+    /// before any event that it causes; without `answered` it is lost.
+    pub(super) fn frame(&mut self, id: u64, text: &str, received: Option<Timestamp>, answered: bool) {
+        let now = self.seen();
         let Some(Socket { purpose: Purpose::Api(session), .. }) = self.sockets.get_mut(&id) else {
             return;
         };
-        let answer = self.exchange.ws_api(now, session, text);
+        let answer = self.exchange.ws_api_received(received.unwrap_or(now), now, session, text);
         let (events, ended) = (session.take_events(), session.is_ended());
-        self.send(id, answer.into());
+        if answered {
+            self.send(id, answer.into());
+        }
         events.into_iter().for_each(|event| self.send(id, event.into()));
-        self.deliver();
+        self.deliver(self.now());
         if ended {
             self.finish(id);
-        }
-    }
-
-    /// Ends a socket of the WebSocket API after what waits in its queue was sent.
-    fn finish(&mut self, id: u64) {
-        if let Some(Socket { dropped, .. }) = self.sockets.remove(&id) {
-            self.finishing.insert(id, dropped);
-        }
-    }
-
-    /// Puts a message into a socket's queue; a full queue ends the socket.
-    pub(super) fn send(&mut self, id: u64, text: Utf8Bytes) {
-        let Some(socket) = self.sockets.get(&id) else {
-            return;
-        };
-        if let Err(error) = socket.queue.try_send(text) {
-            if matches!(error, mpsc::error::TrySendError::Full(_)) {
-                tracing::warn!(socket = id, waiting = QUEUE, "a socket does not read and is dropped");
-            }
-            self.close(id);
-        }
-    }
-
-    /// Sends a message of a stream to those who hear it in this unit.
-    fn publish(&mut self, stream: &str, unit: TimeUnit, combined: &str, inner: &str) {
-        let Some(listeners) = self.by_stream.get(stream) else {
-            return;
-        };
-        let (combined, inner) = (Utf8Bytes::from(combined), Utf8Bytes::from(inner));
-        for id in listeners.iter().copied().collect::<Vec<_>>() {
-            let Some(Socket { purpose: Purpose::Streams(session), .. }) = self.sockets.get(&id) else {
-                continue;
-            };
-            if session.unit() == unit {
-                let enveloped = session.is_combined();
-                self.send(id, if enveloped { combined.clone() } else { inner.clone() });
-            }
-        }
-    }
-
-    /// Hands out what the core has to say.
-    fn deliver(&mut self) {
-        for message in self.exchange.drain_streams() {
-            let envelope = stream::combined(&message.stream, &message.data);
-            self.publish(&message.stream, message.unit, &envelope, &message.data);
-        }
-        let now = self.clock.now();
-        for message in self.exchange.drain_user() {
-            let mut told: Vec<(u64, String)> = Vec::new();
-            for (id, socket) in &self.sockets {
-                match &socket.purpose {
-                    Purpose::Api(session) => {
-                        let own = session.subscriptions().filter(|(_, key)| *key == message.api_key);
-                        told.extend(own.map(|(number, _)| (*id, session.event(number, &message.json))));
-                    }
-                    Purpose::Streams(session) => {
-                        for name in session.names() {
-                            if self.exchange.listen_key_account(now, name) == Some(&message.api_key) {
-                                let bare = session.is_combined().then(|| stream::combined(name, &message.json));
-                                told.push((*id, bare.unwrap_or_else(|| message.json.clone())));
-                            }
-                        }
-                    }
-                }
-            }
-            told.into_iter().for_each(|(id, text)| self.send(id, text.into()));
         }
     }
 }

@@ -19,6 +19,11 @@ use crate::recording::{first_time, stream_of};
 use crate::testing::{config, sign, signature};
 use crate::{ExchangeConfig, LimitConfig, SymbolConfig};
 
+#[path = "tests/markets.rs"]
+mod markets;
+#[path = "tests/shell.rs"]
+mod shell;
+
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Only a failing test waits this long.
@@ -179,8 +184,6 @@ async fn rest_answers_with_the_venues_status_and_headers() {
     let (status, _, body) = http(&handle, "GET", "/api/v3/account?timestamp=1", "eve").await;
     assert_eq!((status, &body["code"]), (401, &json!(-2015)));
     let (status, _, body) = http(&handle, "GET", "/sapi/v1/capital/config/getall", "").await;
-    assert_eq!((status, &body["code"]), (404, &json!(-1020)));
-    let (status, _, body) = http(&handle, "OPTIONS", ORDER, "").await;
     assert_eq!((status, &body["code"]), (404, &json!(-1020)));
     handle.stop().await;
 }
