@@ -241,33 +241,24 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
     );
     frame.render_widget(Line::from(title).bold(), head);
 
-    let names = [
-        "plugin", "state", "gen", "events/s", "orders", "fills", "position", "pnl", "p50", "p99", "cpu", "mem",
-        "strikes",
-    ];
-    let widths = [18, 12, 4, 9, 8, 7, 26, 14, 9, 9, 5, 8, 7].map(Constraint::Length);
-    let body = picture.plugins.iter().map(|plugin| {
-        let [name, _, generation, state, _, orders, _, fills, _, position, pnl, p50, p99] = row(plugin);
-        let rate = rates.per_second.get(&plugin.name).copied().unwrap_or(0).to_string();
-        let colour = if plugin.pnl.is_sign_negative() { Color::Red } else { Color::Green };
-        let state_colour = if state == "running" { Color::Green } else { Color::Yellow };
-        Row::new([
-            Cell::from(name).bold(),
-            Cell::from(state).style(Style::new().fg(state_colour)),
-            Cell::from(generation),
-            Cell::from(rate),
-            Cell::from(orders),
-            Cell::from(fills),
-            Cell::from(position),
-            Cell::from(pnl).style(Style::new().fg(colour)),
-            Cell::from(p50),
-            Cell::from(p99),
-            Cell::from(format!("{}%", plugin.cpu_percent)),
-            Cell::from(format!("{} KiB", plugin.memory_bytes >> 10)),
-            Cell::from(format!("{:.2}", plugin.strikes)),
-        ])
+    let table_of = plugin_table(picture, rates);
+    let shown = fitting(&table_of, table.width.saturating_sub(2));
+    let body = picture.plugins.iter().zip(&table_of.rows).map(|(plugin, cells)| {
+        Row::new(shown.iter().map(|(column, _)| {
+            let cell = Cell::from(cells.get(*column).cloned().unwrap_or_default());
+            match COLUMNS.get(*column).map(|(name, _)| *name) {
+                Some("plugin") => cell.bold(),
+                Some("state") if plugin.state == "running" => cell.style(Style::new().fg(Color::Green)),
+                Some("state") => cell.style(Style::new().fg(Color::Yellow)),
+                Some("pnl") if plugin.pnl.is_sign_negative() => cell.style(Style::new().fg(Color::Red)),
+                Some("pnl") => cell.style(Style::new().fg(Color::Green)),
+                _ => cell,
+            }
+        }))
     });
-    let header = Row::new(names).style(Style::new().fg(Color::DarkGray));
+    let header = Row::new(shown.iter().filter_map(|(column, _)| COLUMNS.get(*column)).map(|(name, _)| *name));
+    let widths = shown.iter().map(|(_, width)| Constraint::Length(*width));
+    let header = header.style(Style::new().fg(Color::DarkGray));
     frame.render_widget(Table::new(body, widths).header(header).block(Block::bordered()), table);
 
     let room = usize::from(lines.height.saturating_sub(2));
@@ -277,4 +268,98 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
     let usage: Vec<_> = picture.usage.iter().map(|(name, used, limit)| format!("{name} {used}/{limit}")).collect();
     let foot_text = format!(" q or Ctrl-C: cancel open orders and end · {}", usage.join(" · "));
     frame.render_widget(Line::from(foot_text).fg(Color::DarkGray), foot);
+}
+
+/// The columns of the table of plugins, and how soon each goes when the terminal is narrow: the highest first.
+const COLUMNS: [(&str, u8); 14] = [
+    ("plugin", 0),
+    ("state", 2),
+    ("gen", 6),
+    ("events/s", 5),
+    ("orders", 4),
+    ("fills", 3),
+    ("position", 1),
+    ("pnl", 1),
+    ("p50", 8),
+    ("p99", 7),
+    ("cpu", 9),
+    ("mem", 10),
+    ("strikes", 11),
+    ("faults", 2),
+];
+/// Longest cell that is shown whole.
+const CELL: usize = 26;
+
+/// The cells of the table, one row a plugin, each in the order of [`COLUMNS`].
+struct PluginTable {
+    rows: Vec<[String; COLUMNS.len()]>,
+}
+
+fn plugin_table(picture: &Picture, rates: &Rates) -> PluginTable {
+    let rows = picture.plugins.iter().map(|plugin| {
+        let [name, _, generation, state, _, orders, _, fills, faults, position, pnl, p50, p99] = row(plugin);
+        let rate = rates.per_second.get(&plugin.name).copied().unwrap_or(0).to_string();
+        let cpu = format!("{}%", plugin.cpu_percent);
+        let memory = format!("{} KiB", plugin.memory_bytes >> 10);
+        let strikes = format!("{:.2}", plugin.strikes);
+        [name, state, generation, rate, orders, fills, position, pnl, p50, p99, cpu, memory, strikes, faults]
+    });
+    PluginTable { rows: rows.collect() }
+}
+
+/// Which columns fit into a width, and how wide each is: whole cells, or the column is left out.
+fn fitting(table: &PluginTable, width: u16) -> Vec<(usize, u16)> {
+    let mut shown: Vec<(usize, u16)> = COLUMNS
+        .iter()
+        .enumerate()
+        .map(|(column, (name, _))| {
+            let cells = table.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            let widest = cells.chain([name.len()]).max().unwrap_or_default().min(CELL);
+            (column, u16::try_from(widest).unwrap_or(u16::MAX))
+        })
+        .collect();
+    let needed =
+        |shown: &[(usize, u16)]| shown.iter().fold(0u16, |sum, (_, width)| sum.saturating_add(width.saturating_add(1)));
+    while shown.len() > 1 && needed(&shown).saturating_sub(1) > width {
+        let first_to_go = |(place, (column, _)): (usize, &(usize, u16))| (COLUMNS.get(*column).map(|one| one.1), place);
+        let Some((_, place)) = shown.iter().enumerate().map(first_to_go).max() else { break };
+        shown.remove(place);
+    }
+    shown
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn names(width: u16) -> Vec<&'static str> {
+        let row = [
+            "market-maker",
+            "running",
+            "1",
+            "129",
+            "130",
+            "115",
+            "-0.002114 BTCUSDT",
+            "-14.1861",
+            "42.4µs",
+            "95.2µs",
+            "1%",
+            "1088 KiB",
+            "0.00",
+            "0",
+        ];
+        let table = PluginTable { rows: vec![row.map(str::to_owned)] };
+        fitting(&table, width).iter().map(|(column, _)| COLUMNS[*column].0).collect()
+    }
+
+    #[test]
+    fn a_narrow_terminal_leaves_columns_out_and_cuts_none() {
+        assert_eq!(names(200).len(), COLUMNS.len());
+        let at_80 = names(78);
+        assert!(["plugin", "state", "position", "pnl", "fills", "faults"].iter().all(|name| at_80.contains(name)));
+        assert!(!at_80.contains(&"p50"), "{at_80:?}");
+        assert_eq!(names(1), ["plugin"]);
+    }
 }
