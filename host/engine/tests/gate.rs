@@ -6,14 +6,15 @@
 use std::sync::mpsc::{Receiver, channel};
 
 use proptest::prelude::*;
-use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, SeatConfig, SeatDesk};
+use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, SeatConfig, SeatDesk, seat_of};
 use ringfence_model::denial::{FilterKind, OrderField, QuotaKind, RiskLimit};
 use ringfence_model::desk::Desk;
 use ringfence_model::event::{Fill, GapReason, HaltReason, Quote, Trade};
 use ringfence_model::order::{MarketSize, Trigger};
+use ringfence_model::venue::ClientOrderId;
 use ringfence_model::{
-    Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderKind, OrderStatus, Side,
-    StreamKind, TimeInForce, Timestamp,
+    Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, OrderStatus,
+    SeatId, Side, StreamKind, TimeInForce, Timestamp,
 };
 
 fn dec(text: &str) -> Decimal {
@@ -239,6 +240,46 @@ fn the_days_loss_counts_from_midnight_and_not_from_the_first_order() {
     apply(&mut desk, 2 * DAY, trade("80"));
     apply(&mut desk, 2 * DAY - 1, trade("79"));
     desk.submit(Timestamp(2 * DAY + 1), order(0, Side::Buy, limit("0.1", "79")), 2).unwrap();
+}
+
+/// The venue's limits let what reduces go first, and share the rest between the plugins that ask.
+#[test]
+fn an_approved_order_says_whether_it_only_reduces_and_whose_it_is() {
+    let (mut desk, commands) = desk(Limits::default(), "1000", "1");
+    let sent = |desk: &mut SeatDesk, side, quantity: &str| {
+        desk.submit(Timestamp(4), order(0, side, limit(quantity, "100")), 2).unwrap();
+        let placed = commands.try_iter().find_map(|command| match command {
+            DeskCommand::Place { approved, seat, .. } => Some((approved, seat)),
+            _ => None,
+        });
+        let (approved, seat) = placed.unwrap();
+        assert_eq!(seat_of(&approved.order().client_order_id), Some(seat));
+        approved.reduces()
+    };
+    // What was allocated is no position: selling it opens one.
+    assert!(!sent(&mut desk, Side::Sell, "0.1"));
+    assert!(!sent(&mut desk, Side::Buy, "0.5"));
+    let fill = Fill {
+        order: OrderId(2),
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        trade_id: 1,
+        price: dec("100"),
+        quantity: dec("0.5"),
+        commission: Decimal::ZERO,
+        commission_asset: "BTC".into(),
+        maker: false,
+        status: OrderStatus::Filled,
+        recovered: false,
+    };
+    drop(desk.apply(&Event { seq: 2, ts: Timestamp(3), body: EventBody::Fill(fill) }));
+    // 0.5 are held, of which the first sell may take 0.1.
+    assert!(sent(&mut desk, Side::Sell, "0.3"));
+
+    for id in ["", "a", "gate-0", "gate-!-1", "gate-zzzzzzzzz-1"] {
+        assert_eq!(seat_of(&ClientOrderId(id.into())), None, "{id}");
+    }
+    assert_eq!(seat_of(&ClientOrderId("k3-9z-10-1".into())), Some(SeatId(36)));
 }
 
 #[test]

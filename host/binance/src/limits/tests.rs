@@ -351,8 +351,13 @@ fn rules() -> Vec<RateLimit> {
         .collect()
 }
 
+/// `PROPTEST_CASES=100000` looks longer.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     /// Whatever is asked by whom and when, however long it is under way, whatever is lost, and with a
     /// clock that is off by as much as is admitted: the venue never answers 429.
