@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringfence_binance::{Credentials, request};
-use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, SeatConfig as EngineSeat, SeatDesk};
+use ringfence_engine::{
+    DeskCommand, Engine, EngineConfig, Limits, Output, Permissions, SeatConfig as EngineSeat, SeatDesk,
+};
 use ringfence_exchange::SymbolConfig;
 use ringfence_model::desk::Desk;
 use ringfence_model::event::{OrderReason, Quote};
@@ -47,6 +49,7 @@ fn engine() -> (Engine, SeatDesk, Receiver<DeskCommand>) {
         instruments: vec![InstrumentId(0)],
         allocation: vec![("USDT".to_owned(), Decimal::from(50_000)), ("BTC".to_owned(), Decimal::ONE)],
         limits,
+        permissions: Permissions::default(),
     };
     let (_, desk) = engine.open_seat(seat, Box::new(move |command| sender.send(command).unwrap())).unwrap();
     (engine, desk, commands)
@@ -239,6 +242,7 @@ fn reload_pause(c: &mut Criterion) {
             instruments: vec![InstrumentId(0), InstrumentId(1)],
             allocation: Vec::new(),
             limits: Limits::default(),
+            permissions: Permissions::default(),
         };
         let (id, desk) = engine.open_seat(granted, Box::new(drop)).unwrap();
         assert_eq!(id, SeatId(0));

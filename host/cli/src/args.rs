@@ -33,6 +33,41 @@ pub(crate) enum Command {
     Resume(HostArgs),
     /// Every limit of a plugin: default, range, reason, and what happens beyond it.
     Budgets(BudgetsArgs),
+    /// Whether a plugin's file would be taken: every step of admission, value, limit, verdict.
+    Check(FileArgs),
+    /// What a plugin is, imports, wishes for and can be set to.
+    Inspect(FileArgs),
+    /// Signs a plugin's file, or makes the keys for it.
+    Sign(SignArgs),
+}
+
+/// A plugin's file, and the configuration that it is held against.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FileArgs {
+    /// The plugin's .wasm file.
+    pub(crate) file: PathBuf,
+    /// Configuration; `ringfence.toml` of this folder is read if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SignArgs {
+    /// The plugin's .wasm file; the signature is written beside it as FILE.minisig.
+    #[arg(required_unless_present = "generate")]
+    pub(crate) file: Option<PathBuf>,
+    /// The secret key, as --generate made it.
+    #[arg(long, default_value = "ringfence.key", value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Makes a new key pair first: KEY and KEY.pub, neither of which may be there.
+    #[arg(long)]
+    pub(crate) generate: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which host, and how it is told.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfence_engine::SeatConfig;
 use ringfence_model::strategy::{Manifest, ParameterSpec, Value, ValueRange};
 use ringfence_model::{Balance, Decimal, Instrument};
-use ringfence_sandbox::Settings;
+use ringfence_sandbox::{Settings, Trust};
 
 use crate::config::{Config, Grant};
 
@@ -26,7 +26,12 @@ impl Grants {
         Grants { config, instruments, unallocated }
     }
 
-    fn table(&self, name: &str) -> String {
+    /// Whose files are taken.
+    pub(crate) fn trust(&self) -> Trust {
+        self.config.trust()
+    }
+
+    pub(crate) fn table(&self, name: &str) -> String {
         let file = self.config.file.as_ref().map_or_else(|| "ringfence.toml".to_owned(), |f| f.display().to_string());
         if self.config.plugins.contains_key(name) {
             format!("[plugins.{name}] of {file}")
@@ -64,6 +69,7 @@ impl Grants {
             instruments: instruments.iter().map(|instrument| instrument.id).collect(),
             allocation: allocation.clone(),
             limits: grant.limits.clone(),
+            permissions: grant.permissions.clone(),
         };
         for (asset, amount) in allocation {
             if let Some(left) = self.unallocated.get_mut(&asset) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use ringfence_backtest::{Progress, Run, RunConfig, Source};
 use ringfence_model::{Balance, Decimal, Micros, Timestamp};
-use ringfence_sandbox::{Sandbox, SandboxConfig};
+use ringfence_sandbox::{NoSnapshot, Sandbox, SandboxConfig, Snapshot};
 
 use crate::args::RunArgs;
 use crate::config::{Config, VenueKind};
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     };
     let mode = if args.replay.is_some() { "replay" } else { "backtest" };
     let sandbox = Sandbox::new(SandboxConfig::host())?;
+    sandbox.set_trust(config.trust());
     let mut run = Run::open(
         RunConfig {
             source,
@@ -117,7 +118,8 @@ fn wasm_files(dir: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.with_context(|| format!("can't read the plugin folder {}", dir.display()))?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+        // Links and folders too: they are refused in words.
+        if path.extension().is_some_and(|extension| extension == "wasm") {
             files.push(path);
         }
     }
@@ -126,9 +128,13 @@ fn wasm_files(dir: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn seat(run: &mut Run, sandbox: &Sandbox, grants: &mut Grants, file: &std::path::Path) -> anyhow::Result<()> {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    let plugin = sandbox.admit(&bytes)?;
+    let snapshot = match Snapshot::take(file, sandbox.budgets().file_bytes) {
+        Ok(snapshot) => snapshot,
+        Err(NoSnapshot::Gone) => bail!("it is gone again"),
+        Err(NoSnapshot::Refused(refusal)) => return Err(refusal.into()),
+    };
+    let name = snapshot.name().to_owned();
+    let plugin = sandbox.admit_file(&snapshot)?;
     let parameters = grants.parameters(&name, plugin.manifest()).map_err(anyhow::Error::msg)?;
     let config = grants.seat(&name).map_err(anyhow::Error::msg)?;
     run.seat(plugin, config, parameters, grants.settings(&name))?;

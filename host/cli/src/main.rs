@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |--|--|
 //! | [`args`] | the command line |
-//! | [`budgets`], [`halt`], [`logs`], [`plugins`] | a command each |
+//! | [`budgets`], [`check`], [`halt`], [`inspect`], [`logs`], [`plugins`], [`sign`] | a command each |
 //! | [`config`] | `ringfence.toml` |
 //! | [`control`] | the socket by which an operator speaks with a running host |
 //! | [`credentials`] | API keys from store, file or environment |
@@ -21,18 +21,21 @@
 
 mod args;
 mod budgets;
+mod check;
 mod config;
 mod control;
 mod credentials;
 mod doctor;
 mod grants;
 mod halt;
+mod inspect;
 mod keys;
 mod live;
 mod lockstep;
 mod logs;
 mod places;
 mod plugins;
+mod sign;
 mod sim;
 mod summary;
 mod view;
@@ -68,6 +71,9 @@ fn main() -> ExitCode {
         Command::Budgets(args) => return end(budgets::run(&args)),
         Command::Keys(args) => return end(keys::run(&args)),
         Command::Doctor(args) => return doctor_command(&args),
+        Command::Sign(args) => return end(sign::run(&args)),
+        Command::Check(args) => return with_config(args.config.as_deref(), |config| check::run(&args, config)),
+        Command::Inspect(args) => return with_config(args.config.as_deref(), |config| inspect::run(&args, &config)),
     };
     if run.replay.is_none() && matches!(run.speed, Some(Speed::Times(_))) {
         view::line(
@@ -75,14 +81,23 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    let config = match read_config(&run) {
-        Ok(config) => config,
+    with_config(run.config.as_deref(), |mut config| {
+        if let Some(seed) = run.seed {
+            config.sim.seed = seed;
+        }
+        start(&run, config)
+    })
+}
+
+/// Does something with the configuration, if that is sound.
+fn with_config(file: Option<&Path>, run: impl FnOnce(Config) -> anyhow::Result<()>) -> ExitCode {
+    match config_of(file) {
+        Ok(config) => end(run(config)),
         Err(error) => {
             view::line(&error.to_string());
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
-    end(start(&run, config))
+    }
 }
 
 /// The exit code of what a command came to; its error is told.
@@ -126,14 +141,6 @@ fn config_of(file: Option<&Path>) -> Result<Config, config::ConfigError> {
         None if here.exists() => Config::read(here),
         None => Ok(Config::default()),
     }
-}
-
-fn read_config(run: &RunArgs) -> Result<Config, config::ConfigError> {
-    let mut config = config_of(run.config.as_deref())?;
-    if let Some(seed) = run.seed {
-        config.sim.seed = seed;
-    }
-    Ok(config)
 }
 
 fn start(run: &RunArgs, config: Config) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use ringfence_model::{Decimal, EventBody, InstrumentId, OrderId, SeatId, Seq, St
 
 use crate::gate::Approved;
 use crate::limits::Limits;
+use crate::permissions::Permissions;
 
 /// One plugin's place.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct SeatConfig {
     pub allocation: Vec<(String, Decimal)>,
     /// Quotas and risk limits.
     pub limits: Limits,
+    /// Kinds of orders and of market data.
+    pub permissions: Permissions,
 }
 
 /// What a desk asks of the engine. Commands of one desk arrive in their order.

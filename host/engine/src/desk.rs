@@ -19,6 +19,7 @@ use crate::board::Board;
 use crate::gate::{self, Picture, Reservation};
 use crate::ledger::Ledger;
 use crate::limits::{Limits, Window};
+use crate::permissions::Permissions;
 
 /// Most levels that a book answers with.
 const BOOK_LEVELS: u32 = 100;
@@ -70,6 +71,7 @@ pub struct SeatDesk {
     seat: SeatId,
     session: String,
     limits: Limits,
+    permissions: Permissions,
     instruments: Vec<Instrument>,
     ledger: Ledger,
     board: Board,
@@ -114,6 +116,7 @@ impl SeatDesk {
         SeatDesk {
             seat,
             session: session.to_owned(),
+            permissions: config.permissions.clone(),
             ledger: Ledger::new(&config.allocation, &instruments),
             board: Board::default(),
             orders: BTreeMap::new(),
@@ -408,12 +411,16 @@ pub fn seat_of(id: &ClientOrderId) -> Option<SeatId> {
 
 impl Desk for SeatDesk {
     fn submit(&mut self, now: Timestamp, order: NewOrder, cause: Seq) -> Result<OrderId, Denial> {
+        if !self.permissions.allows_order(&order.kind) {
+            return self.counted(Err(Denial::NotPermitted));
+        }
         let result = self.try_submit(now, order, cause);
         self.counted(result)
     }
 
     fn submit_list(&mut self, _now: Timestamp, _orders: OrderList, _cause: Seq) -> Result<Vec<OrderId>, Denial> {
-        self.counted(Err(Denial::Unsupported))
+        let denial = if self.permissions.allows_lists() { Denial::Unsupported } else { Denial::NotPermitted };
+        self.counted(Err(denial))
     }
 
     fn cancel(&mut self, now: Timestamp, order: OrderId, cause: Seq) -> Result<(), Denial> {
@@ -449,7 +456,7 @@ impl Desk for SeatDesk {
     }
 
     fn subscribe(&mut self, instrument: InstrumentId, stream: StreamKind) -> Result<(), Denial> {
-        if self.instrument(instrument).is_none() {
+        if self.instrument(instrument).is_none() || !self.permissions.allows_stream(stream) {
             return self.counted(Err(Denial::NotPermitted));
         }
         if matches!(stream, StreamKind::Book(levels) if ![5, 10, 20].contains(&levels)) {

@@ -10,6 +10,7 @@
 //! | [`desk`] | [`SeatDesk`]: one plugin's place; answers it at once |
 //! | `gate` | the checks before an order; the only maker of [`Approved`] |
 //! | [`ledger`] | one plugin's balances, reservations and positions, exact |
+//! | [`permissions`] | kinds of orders and of market data that a plugin is granted |
 //! | [`limits`] | what the operator allows one plugin, and sliding windows |
 //! | [`board`] | what one plugin has seen of the market |
 //! | [`book`] | a local order book by the venue's sequence rules |
@@ -27,6 +28,7 @@ mod gate;
 pub mod ledger;
 pub mod limits;
 mod orders;
+pub mod permissions;
 mod routing;
 
 pub use actions::{DeskCommand, Output, SeatConfig};
@@ -34,3 +36,4 @@ pub use desk::{SeatDesk, seat_of};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use gate::Approved;
 pub use limits::Limits;
+pub use permissions::{OrderType, Permissions, StreamType};

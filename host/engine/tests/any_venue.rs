@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, channel};
 
 use proptest::prelude::*;
-use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, SeatConfig, SeatDesk};
+use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, Permissions, SeatConfig, SeatDesk};
 use ringfence_model::desk::Desk;
 use ringfence_model::event::{OrderReason, Quote};
 use ringfence_model::order::MarketSize;
@@ -256,6 +256,7 @@ impl World {
             instruments: vec![InstrumentId(0)],
             allocation: vec![("USDT".into(), Decimal::from(1_000)), ("BTC".into(), Decimal::from(10))],
             limits,
+            permissions: Permissions::default(),
         };
         let (_, desk) = engine.open_seat(config, Box::new(move |command| sender.send(command).unwrap())).unwrap();
         let mut world = World {

@@ -6,7 +6,9 @@
 use std::sync::mpsc::{Receiver, channel};
 
 use proptest::prelude::*;
-use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, SeatConfig, SeatDesk, seat_of};
+use ringfence_engine::{
+    DeskCommand, Engine, EngineConfig, Limits, OrderType, Permissions, SeatConfig, SeatDesk, StreamType, seat_of,
+};
 use ringfence_model::denial::{FilterKind, OrderField, QuotaKind, RiskLimit};
 use ringfence_model::desk::Desk;
 use ringfence_model::event::{Fill, GapReason, HaltReason, Quote, Trade};
@@ -45,6 +47,10 @@ fn instrument(id: u32, trading: bool) -> Instrument {
 }
 
 fn desk(limits: Limits, usdt: &str, btc: &str) -> (SeatDesk, Receiver<DeskCommand>) {
+    permitted(limits, Permissions::default(), usdt, btc)
+}
+
+fn permitted(limits: Limits, permissions: Permissions, usdt: &str, btc: &str) -> (SeatDesk, Receiver<DeskCommand>) {
     let instruments = vec![instrument(0, true), instrument(1, false), instrument(2, true)];
     let config = EngineConfig { session: "gate".into(), instruments, query_after: Micros::from_secs(2) };
     let mut engine = Engine::new(config).unwrap();
@@ -54,6 +60,7 @@ fn desk(limits: Limits, usdt: &str, btc: &str) -> (SeatDesk, Receiver<DeskComman
         instruments: vec![InstrumentId(0), InstrumentId(1)],
         allocation: vec![("USDT".into(), dec(usdt)), ("BTC".into(), dec(btc))],
         limits,
+        permissions,
     };
     let (_, mut desk) = engine.open_seat(seat, Box::new(move |command| drop(sender.send(command)))).unwrap();
     let quote = Quote {
@@ -329,4 +336,28 @@ proptest! {
         prop_assert!(count <= rules.max_open_orders);
         prop_assert!(buys <= dec("3000") && sells <= dec("20"));
     }
+}
+
+/// What is not granted is not permitted, whatever else would allow it; a plugin without order
+/// types still follows the market.
+#[test]
+fn kinds_of_orders_and_data_are_granted_one_by_one() {
+    let resting = || order(0, Side::Buy, limit("1", "99"));
+    let market = || order(0, Side::Buy, OrderKind::Market(MarketSize::Base(dec("1"))));
+    let only = |types: &[OrderType], streams: &[StreamType]| {
+        let permissions =
+            Permissions { order_types: types.iter().copied().collect(), streams: streams.iter().copied().collect() };
+        permitted(Limits::default(), permissions, "1000", "1")
+    };
+    let (mut desk, _commands) = only(&[OrderType::Limit], &[StreamType::Quotes]);
+    assert!(desk.submit(Timestamp(1), resting(), 1).is_ok());
+    assert_eq!(desk.submit(Timestamp(1), market(), 1), Err(Denial::NotPermitted));
+    assert_eq!(desk.subscribe(InstrumentId(0), StreamKind::Quotes), Ok(()));
+    assert_eq!(desk.subscribe(InstrumentId(0), StreamKind::Trades), Err(Denial::NotPermitted));
+    let (mut data_only, commands) = only(&[], &StreamType::ALL);
+    for order in [resting(), market()] {
+        assert_eq!(data_only.submit(Timestamp(1), order, 1), Err(Denial::NotPermitted));
+    }
+    assert_eq!(data_only.subscribe(InstrumentId(0), StreamKind::Trades), Ok(()));
+    assert!(commands.try_iter().all(|command| !matches!(command, DeskCommand::Place { .. })));
 }

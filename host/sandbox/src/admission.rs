@@ -4,7 +4,7 @@
 //!
 //! | module | holds |
 //! |--|--|
-//! | `snapshot` | the file's bytes, read once |
+//! | [`snapshot`] | the file's bytes, read once |
 //! | [`rules`] | how much of everything a file may hold, and why |
 //! | `scan` | what is looked at before the compiler sees a byte |
 //! | `contract` | names of imports and exports against the contract |
@@ -18,6 +18,7 @@ mod probe;
 pub mod report;
 pub mod rules;
 pub(crate) mod scan;
+pub mod snapshot;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ use crate::virtual_wasi;
 use report::{Finding, Report, Step, StepName};
 use rules::{Measures, Rule};
 use scan::{Form, scan};
+use snapshot::{NoSnapshot, Snapshot};
 
 /// A plugin that passed admission; instances are made of it.
 pub struct Plugin {
@@ -126,14 +128,20 @@ impl Sandbox {
         Ok(plugin)
     }
 
-    /// The same, with a report of every step; the scan is made even if the cache knows the file.
-    pub fn examine(&self, bytes: &[u8]) -> Examination {
-        self.examine_after(bytes, Report::default())
+    /// Takes a file in: signature and pins first, then its bytes.
+    ///
+    /// # Errors
+    /// It may not run, or it is no plugin that can run here; the refusal says why.
+    pub fn admit_file(&self, file: &Snapshot) -> Result<Arc<Plugin>, Refusal> {
+        self.trust().check(file, &mut Vec::new())?;
+        self.admit(file.bytes())
     }
 
-    pub(crate) fn examine_after(&self, bytes: &[u8], mut report: Report) -> Examination {
+    /// The same with a report of every step. The scan is made even if the cache knows the file.
+    pub fn examine_file(&self, path: &std::path::Path) -> Examination {
+        let mut report = Report::default();
         let mut scanned = None;
-        let outcome = self.take_in(bytes, &mut report, Some(&mut scanned));
+        let outcome = self.look_at(path, &mut report, &mut scanned);
         let Report { steps } = report;
         let (measures, producers, core_module) = match scanned {
             Some(scan) => (Some(scan.measures), scan.producers, scan.form == Form::Module),
@@ -142,7 +150,27 @@ impl Sandbox {
         Examination { steps, measures, producers, core_module, outcome }
     }
 
-    pub(crate) fn take_in(
+    fn look_at(
+        &self,
+        path: &std::path::Path,
+        report: &mut Report,
+        scanned: &mut Option<scan::Scan>,
+    ) -> Result<Arc<Plugin>, Refusal> {
+        let file = report.step(StepName::File, |findings| {
+            let limit = self.budgets().file_bytes;
+            let file = Snapshot::take(path, limit).map_err(|none| match none {
+                NoSnapshot::Gone => Refusal::Unreadable("there is no such file".to_owned()),
+                NoSnapshot::Refused(refusal) => refusal,
+            })?;
+            let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+            findings.push(Finding::count(Rule::FileBytes, wide(file.bytes().len()), Some(wide(limit))));
+            Ok(file)
+        })?;
+        report.step(StepName::Signature, |findings| self.trust().check(&file, findings))?;
+        self.take_in(file.bytes(), report, Some(scanned))
+    }
+
+    fn take_in(
         &self,
         bytes: &[u8],
         report: &mut Report,

@@ -14,6 +14,7 @@ use wasmtime::component::Component;
 
 use crate::admission::rules::Rule;
 use crate::artefact::Artefact;
+use crate::text::hex;
 
 const MAC_BYTES: usize = 32;
 
@@ -35,15 +36,6 @@ impl Hasher for Digesting {
     fn finish(&self) -> u64 {
         0
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(unix)]

@@ -27,11 +27,13 @@ use ringfence_model::desk::Desk;
 use ringfence_model::strategy::{Manifest, Mode, Value};
 use ringfence_model::{EventBody, Micros, SeatId, Timestamp};
 
+use crate::admission::snapshot::{NoSnapshot, Snapshot};
 use crate::admission::{Plugin, hash};
 use crate::host::LogLevel;
 use crate::refusal::Refusal;
 use crate::sandbox::Sandbox;
 use crate::seat::{Seat, SeatConfig, SeatReport, Settings};
+use crate::trust::Trust;
 pub use control::Control;
 use roster::{Roster, Verdict};
 use watcher::{Change, Watcher};
@@ -62,6 +64,11 @@ pub trait Operator: Send {
     /// Looks whether the operator has changed his mind. What changed is asked for again.
     fn refresh(&mut self) -> Refreshed {
         Refreshed::Same
+    }
+
+    /// Whom the operator trusts; asked at the start and after each change of the configuration.
+    fn trust(&self) -> Trust {
+        Trust::default()
     }
 
     /// The number of an open seat.
@@ -344,22 +351,22 @@ struct Admitted {
 fn admit(sandbox: &Arc<Sandbox>, path: &Path) -> Option<Admitted> {
     let file = path.file_name()?.to_string_lossy().into_owned();
     let name = path.file_stem()?.to_string_lossy().into_owned();
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    match Snapshot::take(path, sandbox.budgets().file_bytes) {
+        Ok(snapshot) => Some(Admitted { content: snapshot.mark(), result: sandbox.admit_file(&snapshot), file, name }),
         // Gone again before it was read: its removal will be told.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-        Err(error) => {
-            let reason = Refusal::Operator(format!("the file can't be read: {error}"));
-            return Some(Admitted { file, name, content: [0; 32], result: Err(reason) });
+        Err(NoSnapshot::Gone) => None,
+        // It has no content; it is told again when there is another reason.
+        Err(NoSnapshot::Refused(reason)) => {
+            Some(Admitted { file, name, content: hash(reason.to_string().as_bytes()), result: Err(reason) })
         }
-    };
-    Some(Admitted { content: hash(&bytes), result: sandbox.admit(&bytes), file, name })
+    }
 }
 
 impl Keeper {
     /// The files of the start, compiled side by side, as many at a time as there are cores; each
     /// runs as soon as it is ready.
     fn open_all(&mut self, files: &[PathBuf]) {
+        self.sandbox.set_trust(self.operator.trust());
         let sandbox = Arc::clone(&self.sandbox);
         let at_a_time = std::thread::available_parallelism().map_or(1, usize::from).min(files.len());
         let next = AtomicUsize::new(0);
@@ -434,6 +441,7 @@ impl Keeper {
     /// Brings running plugins up to a changed configuration: budgets and policies at once,
     /// parameters by a new instance that takes the old one's state over.
     fn configure(&mut self) {
+        self.sandbox.set_trust(self.operator.trust());
         let names: Vec<String> = self.seats.keys().cloned().collect();
         for name in names {
             let settings = self.operator.settings(&name);

@@ -7,6 +7,7 @@
 //! | [`budgets`] | every limit of a plugin in one place |
 //! | [`admission`] | from a file to a [`Plugin`] |
 //! | [`refusal`] | why a file is not taken: [`Refusal`] |
+//! | [`trust`] | whose files are taken: signatures and pins |
 //! | [`compiler`] | compiling, in a process of its own |
 //! | `artefact` | compiled code as bytes, the one unsafe place |
 //! | `cache` | compiled code on disk |
@@ -50,8 +51,10 @@ pub mod sandbox;
 pub mod seat;
 pub mod text;
 mod timers;
+pub mod trust;
 mod virtual_wasi;
 
+pub use admission::snapshot::{NoSnapshot, Snapshot};
 pub use admission::{Examination, Plugin};
 pub use budgets::Budgets;
 pub use compiler::{CompileLimits, Compiler};
@@ -62,3 +65,4 @@ pub use host::LogLevel;
 pub use refusal::Refusal;
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
 pub use seat::{Generation, GenerationState, Ran, Seat, SeatConfig, SeatReport, SeatState, Settings, ShadowReport};
+pub use trust::{Pin, SignaturePolicy, SignerKey, Trust};

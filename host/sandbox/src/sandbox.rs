@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -15,6 +15,7 @@ use crate::budgets::Budgets;
 use crate::cache::Cache;
 use crate::compiler::{Compiler, Compilers};
 use crate::imports::Guarded;
+use crate::trust::Trust;
 
 /// How often a running guest's budget is looked at.
 pub(crate) const BEAT: Duration = Duration::from_millis(1);
@@ -72,6 +73,7 @@ pub struct Sandbox {
     budgets: Arc<Budgets>,
     /// Plugins that live, by content: a thousand seats of one file share its code.
     shared: Mutex<HashMap<[u8; 32], Weak<Plugin>>>,
+    trust: RwLock<Arc<Trust>>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -130,8 +132,15 @@ impl Sandbox {
             }
         })?;
         let compilers = Compilers::new(config.compiler);
-        let (budgets, shared) = (Arc::new(config.budgets), Mutex::default());
-        Ok(Arc::new(Sandbox { engine, linker, cache, compilers, budgets, shared }))
+        Ok(Arc::new(Sandbox {
+            engine,
+            linker,
+            cache,
+            compilers,
+            budgets: Arc::new(config.budgets),
+            shared: Mutex::default(),
+            trust: RwLock::default(),
+        }))
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -156,6 +165,15 @@ impl Sandbox {
 
     pub(crate) const fn cache(&self) -> Option<&Cache> {
         self.cache.as_ref()
+    }
+
+    /// Whom the operator trusts, from now on. At first there are no pins, and no signature is asked for.
+    pub fn set_trust(&self, trust: Trust) {
+        *self.trust.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(trust);
+    }
+
+    pub(crate) fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) const fn compilers(&self) -> &Compilers {

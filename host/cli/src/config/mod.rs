@@ -3,16 +3,17 @@
 //!
 //! No defaults hide elsewhere; [`Config::default`] is what runs without a file.
 
+mod grant;
 mod reader;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ringfence_engine::Limits;
+use ringfence_engine::{Limits, Permissions};
 use ringfence_model::Decimal;
 use ringfence_model::strategy::{FaultPolicy, Value};
-use ringfence_sandbox::Settings;
 use ringfence_sandbox::budgets::{Budget, TABLE};
+use ringfence_sandbox::{Pin, Settings, SignaturePolicy, SignerKey, Trust};
 
 use reader::{Reader, Table};
 
@@ -113,6 +114,10 @@ pub(crate) struct Grant {
     pub(crate) parameters: BTreeMap<String, Value>,
     /// Budgets and policies of the sandbox.
     pub(crate) settings: Settings,
+    /// Order types and market data.
+    pub(crate) permissions: Permissions,
+    /// The one content or signer that this grant is for.
+    pub(crate) pin: Pin,
 }
 
 /// The whole file.
@@ -124,6 +129,15 @@ pub(crate) struct Config {
     pub(crate) sim: SimConfig,
     pub(crate) defaults: Grant,
     pub(crate) plugins: BTreeMap<String, Grant>,
+    pub(crate) signing: SigningConfig,
+}
+
+/// The `[signing]` table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct SigningConfig {
+    pub(crate) policy: SignaturePolicy,
+    /// Public keys of the signers, by name.
+    pub(crate) keys: BTreeMap<String, SignerKey>,
 }
 
 fn amounts(list: &[(&str, i64, u32)]) -> Vec<(String, Decimal)> {
@@ -158,8 +172,11 @@ impl Default for Config {
                 limits: Limits::default(),
                 parameters: BTreeMap::new(),
                 settings: Settings::default(),
+                permissions: Permissions::default(),
+                pin: Pin::default(),
             },
             plugins: BTreeMap::new(),
+            signing: SigningConfig::default(),
         }
     }
 }
@@ -191,13 +208,18 @@ impl Config {
         let mut config = Config::default();
         let (reader, root) = Reader::new(text, name);
         if let Some(root) = &root {
-            root.keys(&reader, &["venue", "sim", "defaults", "plugins"]);
+            root.keys(&reader, &["venue", "sim", "signing", "defaults", "plugins"]);
             if let Some(table) = root.table(&reader, "venue") {
                 read_venue(&reader, &table, &mut config.venue);
             }
             if config.venue.kind != VenueKind::Sim {
                 // Real money is only what the operator names.
                 config.defaults.allocation.clear();
+                // A plugin that nobody has named gets market data, and nothing to trade with.
+                config.defaults.permissions.order_types.clear();
+            }
+            if let Some(table) = root.table(&reader, "signing") {
+                grant::read_signing(&reader, &table, &mut config.signing);
             }
             if let Some(table) = root.table(&reader, "sim") {
                 table.keys(&reader, &["seed", "balances"]);
@@ -209,13 +231,19 @@ impl Config {
                 }
             }
             let symbols = config.venue.symbols.clone();
+            let mut named = false;
             if let Some(table) = root.table(&reader, "defaults") {
-                read_grant(&reader, &table, &symbols, &mut config.defaults);
+                named = table.has("order_types");
+                read_grant(&reader, &table, &symbols, &mut config.defaults, None);
             }
             if let Some(plugins) = root.table(&reader, "plugins") {
                 for (plugin, table) in plugins.tables(&reader) {
                     let mut grant = config.defaults.clone();
-                    read_grant(&reader, &table, &symbols, &mut grant);
+                    if !named {
+                        // What a plugin trades is said by its allocation; its types may narrow that.
+                        grant.permissions.order_types = Permissions::default().order_types;
+                    }
+                    read_grant(&reader, &table, &symbols, &mut grant, Some(&config.signing));
                     config.plugins.insert(plugin, grant);
                 }
             }
@@ -227,6 +255,12 @@ impl Config {
     /// What is granted to the plugin of this name.
     pub(crate) fn grant(&self, plugin: &str) -> &Grant {
         self.plugins.get(plugin).unwrap_or(&self.defaults)
+    }
+
+    /// Whose files are taken.
+    pub(crate) fn trust(&self) -> Trust {
+        let pins = self.plugins.iter().map(|(name, grant)| (name.clone(), grant.pin.clone()));
+        Trust { policy: self.signing.policy, keys: self.signing.keys.clone(), pins: pins.collect() }
     }
 }
 
@@ -308,10 +342,20 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
     }
 }
 
-fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant: &mut Grant) {
-    table.keys(
-        reader,
-        &[
+fn read_grant(
+    reader: &Reader<'_>,
+    table: &Table<'_>,
+    symbols: &[String],
+    grant: &mut Grant,
+    signing: Option<&SigningConfig>,
+) {
+    // Pins bind one name, so the defaults have none.
+    let pins: &[&str] = if signing.is_some() { &["sha256", "key"] } else { &[] };
+    let known: Vec<&str> = pins
+        .iter()
+        .chain(&[
+            "order_types",
+            "streams",
             "enabled",
             "symbols",
             "allocation",
@@ -322,8 +366,14 @@ fn read_grant(reader: &Reader<'_>, table: &Table<'_>, symbols: &[String], grant:
             "shadow_events",
             "shadow_differences",
             "downgrade",
-        ],
-    );
+        ])
+        .copied()
+        .collect();
+    table.keys(reader, &known);
+    grant::read_permissions(reader, table, &mut grant.permissions);
+    if let Some(signing) = signing {
+        grant::read_pin(reader, table, signing, &mut grant.pin);
+    }
     if let Some(enabled) = table.boolean(reader, "enabled") {
         grant.enabled = enabled;
     }
@@ -431,6 +481,103 @@ mod tests {
             Config::parse("[venue]\nkind = \"binance\"\n[plugins.a.allocation]\nUSDT = \"10\"", "r.toml").unwrap();
         assert_eq!(config.grant("b").allocation, []);
         assert_eq!(config.grant("a").allocation, [("USDT".to_owned(), Decimal::TEN)]);
+    }
+
+    /// A signer's public key, made for this test.
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+
+    #[test]
+    fn on_a_real_venue_an_unknown_plugin_gets_market_data_only() {
+        for kind in ["binance", "binance-testnet"] {
+            let text = format!("[venue]\nkind = \"{kind}\"\n[plugins.a]\nallocation = {{ USDT = \"10\" }}");
+            let config = Config::parse(&text, "r.toml").unwrap();
+            let unknown = config.grant("b");
+            assert!(unknown.permissions.order_types.is_empty() && unknown.allocation.is_empty());
+            assert_eq!(unknown.permissions.streams, Permissions::default().streams);
+            assert_eq!(config.grant("a").permissions, Permissions::default());
+        }
+        // What the defaults name, everybody gets.
+        let text =
+            "[venue]\nkind = \"binance\"\n[defaults]\norder_types = [\"limit-maker\"]\n[plugins.a]\nenabled = true";
+        let config = Config::parse(text, "r.toml").unwrap();
+        for name in ["a", "b"] {
+            let types: Vec<_> = config.grant(name).permissions.order_types.iter().map(|one| one.name()).collect();
+            assert_eq!(types, ["limit-maker"]);
+        }
+        assert_eq!(Config::parse("", "r.toml").unwrap().grant("b").permissions, Permissions::default());
+    }
+
+    #[test]
+    fn a_grant_can_be_pinned_to_a_content_or_a_signer() {
+        let hash = "ab".repeat(32);
+        let text = format!(
+            "[signing]\npolicy = \"warn\"\nkeys = {{ alice = \"{KEY}\" }}\n[plugins.a]\nsha256 = \"{hash}\"\n\
+             streams = [\"quotes\"]\n[plugins.b]\nkey = \"alice\""
+        );
+        let config = Config::parse(&text, "r.toml").unwrap();
+        let trust = config.trust();
+        assert_eq!(trust.policy, SignaturePolicy::Warn);
+        assert_eq!(trust.pins["a"].sha256, Some([0xab; 32]));
+        assert_eq!(trust.pins["b"].signer.as_deref(), Some("alice"));
+        assert_eq!(config.grant("a").permissions.streams.len(), 1);
+        let wrong = "[signing]\npolicy = \"require\"\n[defaults]\nsha256 = \"x\"\n[plugins.a]\nsha256 = \"x\"\nkey = \"bob\"\n\
+                     order_types = [\"limits\"]\n[signing.keys]\nbob = \"x\"";
+        let problems = Config::parse(wrong, "r.toml").unwrap_err();
+        let lines: Vec<&str> = problems.iter().map(|p| p.split(": ").next().unwrap()).collect();
+        assert_eq!(lines, ["r.toml:4", "r.toml:6", "r.toml:7", "r.toml:8", "r.toml:10"], "{problems:#?}");
+        assert!(Config::parse("[signing]\npolicy = \"require\"", "r.toml").is_err(), "nobody could run");
+    }
+
+    /// Any text is read or refused, each problem with its line, and nothing panics.
+    mod fuzz {
+        use super::*;
+        use proptest::prelude::*;
+
+        const GOOD: &str = include_str!("sample.toml");
+
+        #[test]
+        fn the_sample_is_sound() {
+            Config::parse(GOOD, "r.toml").unwrap();
+        }
+
+        fn judged(text: &str) {
+            if let Err(problems) = Config::parse(text, "r.toml") {
+                assert!(!problems.is_empty());
+                for problem in problems {
+                    let line = problem.strip_prefix("r.toml:").and_then(|rest| rest.split(':').next());
+                    assert!(line.is_some_and(|line| line.parse::<usize>().is_ok()), "{problem}");
+                }
+            }
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+            #[test]
+            fn any_text(text in any::<String>()) {
+                judged(&text);
+            }
+
+            #[test]
+            fn a_sound_file_with_mistakes(
+                cuts in prop::collection::vec((any::<prop::sample::Index>(), 0usize..6, "[a-z0-9\\[\\]{}=\"., \n_-]{0,4}"), 1..5),
+            ) {
+                let mut text = GOOD.to_owned();
+                for (at, length, with) in cuts {
+                    let start = at.index(text.len());
+                    let end = (start + length).min(text.len());
+                    text.replace_range(start..end, &with);
+                }
+                judged(&text);
+            }
+
+            #[test]
+            fn lines_in_another_order(keep in prop::collection::vec(any::<prop::sample::Index>(), 0..60)) {
+                let lines: Vec<&str> = GOOD.lines().collect();
+                let text: Vec<&str> = keep.iter().map(|index| lines[index.index(lines.len())]).collect();
+                judged(&text.join("\n"));
+            }
+        }
     }
 
     #[test]

@@ -76,6 +76,31 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// All keys.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.table.keys().map(|key| key.get_ref().to_string()).collect()
+    }
+
+    /// A list of words, each one of `known`; it may be empty.
+    pub(super) fn words(&self, reader: &Reader<'t>, key: &str, known: &[&str]) -> Option<Vec<String>> {
+        let Some(list) = self.get(key)?.get_ref().as_array() else {
+            self.mismatch(reader, key, "a list of words");
+            return None;
+        };
+        let mut words = Vec::new();
+        for item in list.iter() {
+            match item.get_ref().as_str().filter(|word| known.contains(word)) {
+                Some(word) => words.push(word.to_owned()),
+                None => {
+                    let found = item.get_ref().as_str().unwrap_or_else(|| item.get_ref().type_str());
+                    let what = format!("`{}`: `{found}` must be one of {}", self.name(key), known.join(", "));
+                    reader.problem(item.span(), &what);
+                }
+            }
+        }
+        Some(words)
+    }
+
     fn get(&self, key: &str) -> Option<&Entry<'t>> {
         self.table.get(key)
     }

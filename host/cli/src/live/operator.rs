@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use ringfence_model::SeatId;
 use ringfence_model::strategy::{Manifest, Value};
-use ringfence_sandbox::{Operator, Refreshed, Settings};
+use ringfence_sandbox::{Operator, Refreshed, Settings, Trust};
 
 use super::hub::HubSender;
 use crate::config::Config;
@@ -75,6 +75,10 @@ impl Operator for LiveOperator {
             }
             Err(error) => Refreshed::Wrong(format!("{error}; what counted before goes on")),
         }
+    }
+
+    fn trust(&self) -> Trust {
+        self.grants.trust()
     }
 
     fn seat_id(&self, name: &str) -> Option<SeatId> {

@@ -255,3 +255,62 @@ fn body(count: &mut Counter<'_>, body: &FunctionBody<'_>) -> Result<(), Refusal>
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kept(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/../../plugins/{name}.wasm", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn the_kept_builds_pass_with_room_to_spare() {
+        for name in ["ema-cross", "market-maker", "rsi-reversion"] {
+            let scan = scan(&kept(name), &Budgets::default()).unwrap();
+            for rule in Rule::all() {
+                let (found, allowed) = (scan.measures.get(rule), limit(rule, &Budgets::default()));
+                assert!(found <= allowed / 2, "{name}: {rule} {found} of {allowed}");
+            }
+            assert!(!scan.producers.is_empty(), "{name}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut wasm = b"\0asm\x0d\0\x01\0".to_vec();
+            wasm.extend_from_slice(&bytes);
+            for bytes in [bytes, wasm] {
+                prop_assert!(scan(&bytes, &Budgets::default()).is_err());
+            }
+        }
+
+        #[test]
+        fn mutants_of_kept_builds_are_judged(
+            which in 0..2usize,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..9),
+            end in any::<prop::sample::Index>(),
+            cut in any::<bool>(),
+        ) {
+            thread_local! {
+                static KEPT: [Vec<u8>; 2] = ["ema-cross", "market-maker"].map(kept);
+            }
+            let mut mutant = KEPT.with(|kept| kept[which].clone());
+            for (at, byte) in changes {
+                let at = at.index(mutant.len());
+                mutant[at] = byte;
+            }
+            if cut {
+                mutant.truncate(end.index(mutant.len()));
+            }
+            if let Err(refusal) = scan(&mutant, &Budgets::default()) {
+                prop_assert!(refusal.to_string().len() > 20, "{refusal:?}");
+            }
+        }
+    }
+}

@@ -31,6 +31,8 @@ pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
     inode: u64,
+    /// Size and time of the signature beside it.
+    signature: Option<(u64, Option<SystemTime>)>,
 }
 
 /// What was seen of the folder.
@@ -87,7 +89,8 @@ fn inode(_metadata: &std::fs::Metadata) -> u64 {
     0
 }
 
-/// The `.wasm` files of a folder. Links, folders and hidden files are left alone.
+/// Whatever is named `.wasm` in a folder, links and folders too: admission refuses them in words.
+/// Hidden files are left alone.
 pub(super) fn files(dir: &Path) -> io::Result<HashMap<PathBuf, Stamp>> {
     let mut files = HashMap::new();
     for entry in std::fs::read_dir(dir)? {
@@ -98,10 +101,14 @@ pub(super) fn files(dir: &Path) -> io::Result<HashMap<PathBuf, Stamp>> {
         }
         // Gone between the listing and now: the next look says so.
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
-        if metadata.is_file() {
-            let stamp = Stamp { size: metadata.len(), modified: metadata.modified().ok(), inode: inode(&metadata) };
-            files.insert(path, stamp);
-        }
+        let signature = std::fs::symlink_metadata(path.with_extension("wasm.minisig"));
+        let stamp = Stamp {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            inode: inode(&metadata),
+            signature: signature.ok().map(|metadata| (metadata.len(), metadata.modified().ok())),
+        };
+        files.insert(path, stamp);
     }
     Ok(files)
 }
@@ -210,7 +217,7 @@ mod tests {
     fn look(files: &[(&str, u64)]) -> HashMap<PathBuf, Stamp> {
         files
             .iter()
-            .map(|(name, size)| (PathBuf::from(name), Stamp { size: *size, modified: None, inode: 1 }))
+            .map(|(name, size)| (PathBuf::from(name), Stamp { size: *size, modified: None, inode: 1, signature: None }))
             .collect()
     }
 
