@@ -177,4 +177,4 @@ pub struct ApiKey {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 #[path = "keys_tests.rs"]
-mod tests;
+pub(crate) mod tests;

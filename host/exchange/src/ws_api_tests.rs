@@ -1,3 +1,6 @@
+#[path = "ws_api/session_tests.rs"]
+mod session;
+
 use serde_json::{Value, json};
 
 use super::*;

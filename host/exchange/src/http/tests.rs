@@ -1,5 +1,7 @@
 #[path = "refusal_tests.rs"]
 mod refusals;
+#[path = "surface_tests.rs"]
+mod surface;
 
 use serde_json::{Value, json};
 
