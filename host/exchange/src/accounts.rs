@@ -1,15 +1,17 @@
-//! What accounts own, exact to the last place. No order logic: the caller says what to
+//! What accounts own, exact to the last unit. No order logic: the caller says what to
 //! lock, free and settle.
 //!
 //! Nothing is made or lost: whatever leaves an account goes to another one, into the
 //! commission pot, or to the market's own ledger. [`Accounts::total`] is constant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ringfence_model::{Balance, Decimal, Side, Timestamp};
+use ringfence_model::{Balance, Decimal, Timestamp};
 
-use crate::config::AccountConfig;
+use crate::config::{AccountConfig, SymbolConfig};
+use crate::fixed::Fixed;
 use crate::keys::ApiKey;
+use crate::matching::Owner;
 
 /// The account can't pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +19,8 @@ pub(crate) struct Insufficient;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Holding {
-    pub(crate) free: Decimal,
-    pub(crate) locked: Decimal,
+    pub(crate) free: Fixed,
+    pub(crate) locked: Fixed,
 }
 
 /// One account.
@@ -27,65 +29,70 @@ pub(crate) struct Account {
     /// The first key: it names the account.
     pub(crate) api_key: String,
     pub(crate) can_trade: bool,
-    pub(crate) holdings: BTreeMap<String, Holding>,
+    pub(crate) trade_group: Option<u32>,
+    pub(crate) pays_with_discount: bool,
     pub(crate) updated: Timestamp,
+    /// By the asset's number.
+    holdings: Vec<Holding>,
     /// Assets that may have changed since the last account position event.
-    changed: BTreeSet<String>,
+    changed: BTreeSet<usize>,
 }
 
 impl Account {
-    pub(crate) fn holding(&self, asset: &str) -> Holding {
+    pub(crate) fn holding(&self, asset: usize) -> Holding {
         self.holdings.get(asset).copied().unwrap_or_default()
-    }
-
-    pub(crate) fn balances(&self) -> Vec<Balance> {
-        self.holdings
-            .iter()
-            .map(|(asset, holding)| Balance { asset: asset.clone(), free: holding.free, locked: holding.locked })
-            .collect()
     }
 }
 
-/// One fill from the view of one own order.
+/// What one fill moves, from the view of one order.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settlement<'a> {
-    pub(crate) base: &'a str,
-    pub(crate) quote: &'a str,
-    pub(crate) side: Side,
-    pub(crate) quantity: Decimal,
-    pub(crate) notional: Decimal,
-    /// How much of what was locked for the order is set free by this fill.
-    pub(crate) release: Decimal,
-    /// Rate on the received asset.
-    pub(crate) rate: Decimal,
+pub(crate) struct Settlement {
+    pub(crate) spent_asset: usize,
+    pub(crate) spent: Fixed,
+    pub(crate) got_asset: usize,
+    pub(crate) got: Fixed,
+    pub(crate) commission_asset: usize,
+    pub(crate) commission: Fixed,
 }
 
 /// All accounts, the commission pot and the market's ledger.
 #[derive(Debug, Clone)]
 pub(crate) struct Accounts {
+    /// Names of the assets, sorted.
+    assets: Vec<String>,
+    by_name: HashMap<String, usize>,
     accounts: Vec<Account>,
     /// Keys of all accounts, each with its account.
     keys: BTreeMap<String, (usize, ApiKey)>,
-    pot: BTreeMap<String, Decimal>,
+    pot: Vec<Fixed>,
     /// What the rest of the market won or lost against own orders.
-    market: BTreeMap<String, Decimal>,
+    market: Vec<Fixed>,
 }
 
 impl Accounts {
-    pub(crate) fn new(configs: &[AccountConfig], start: Timestamp) -> Self {
+    pub(crate) fn new(configs: &[AccountConfig], symbols: &[SymbolConfig], start: Timestamp) -> Self {
+        let of_symbols = symbols.iter().flat_map(|symbol| [&symbol.base, &symbol.quote]);
+        let of_accounts = configs.iter().flat_map(|config| config.balances.iter().map(|(asset, _)| asset));
+        let assets: BTreeSet<&String> = of_symbols.chain(of_accounts).collect();
+        let assets: Vec<String> = assets.into_iter().cloned().collect();
+        let by_name: HashMap<String, usize> = assets.iter().cloned().zip(0..).collect();
+        let none = vec![Fixed::ZERO; assets.len()];
         let accounts = configs
             .iter()
             .map(|config| {
-                let mut holdings = BTreeMap::<String, Holding>::new();
+                let mut holdings = vec![Holding::default(); assets.len()];
                 for (asset, amount) in &config.balances {
-                    let holding = holdings.entry(asset.clone()).or_default();
-                    holding.free = holding.free.saturating_add(*amount);
+                    if let Some(holding) = by_name.get(asset).and_then(|asset| holdings.get_mut(*asset)) {
+                        holding.free += Fixed::floor(*amount);
+                    }
                 }
                 Account {
                     api_key: config.api_key.clone(),
                     can_trade: config.can_trade,
-                    holdings,
+                    trade_group: config.trade_group,
+                    pays_with_discount: config.pays_with_discount,
                     updated: start,
+                    holdings,
                     changed: BTreeSet::new(),
                 }
             })
@@ -96,7 +103,16 @@ impl Accounts {
                 keys.insert(key.api_key.clone(), (place, key));
             }
         }
-        Accounts { accounts, keys, pot: BTreeMap::new(), market: BTreeMap::new() }
+        Accounts { assets, by_name, accounts, keys, pot: none.clone(), market: none }
+    }
+
+    /// The number of an asset.
+    pub(crate) fn asset(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn asset_name(&self, asset: usize) -> &str {
+        self.assets.get(asset).map(String::as_str).unwrap_or_default()
     }
 
     /// The account of one of its keys.
@@ -110,12 +126,13 @@ impl Accounts {
     }
 
     /// Brings in `amount` from outside (or takes it out, if negative).
-    pub(crate) fn transfer(&mut self, account: usize, asset: &str, amount: Decimal) -> Result<(), Insufficient> {
-        let free = self.free(account, asset).checked_add(amount).ok_or(Insufficient)?;
-        if account >= self.accounts.len() || (free.is_sign_negative() && !free.is_zero()) {
+    pub(crate) fn bring(&mut self, account: usize, asset: &str, amount: Decimal) -> Result<(), Insufficient> {
+        let asset = self.asset(asset).ok_or(Insufficient)?;
+        let amount = Fixed::exact(amount).ok_or(Insufficient)?;
+        if account >= self.accounts.len() || self.free(account, asset) + amount < Fixed::ZERO {
             return Err(Insufficient);
         }
-        self.change(account, asset, amount, Decimal::ZERO);
+        self.change(account, asset, amount, Fixed::ZERO);
         Ok(())
     }
 
@@ -123,23 +140,32 @@ impl Accounts {
         self.accounts.get(account)
     }
 
-    pub(crate) fn free(&self, account: usize, asset: &str) -> Decimal {
-        self.get(account).map_or(Decimal::ZERO, |found| found.holding(asset).free)
+    pub(crate) fn owner(&self, account: usize) -> Owner {
+        Owner { account, group: self.get(account).and_then(|account| account.trade_group) }
     }
 
-    fn change(&mut self, account: usize, asset: &str, free: Decimal, locked: Decimal) {
-        if let Some(found) = self.accounts.get_mut(account) {
-            let holding = found.holdings.entry(asset.to_owned()).or_default();
-            holding.free = holding.free.saturating_add(free);
-            holding.locked = holding.locked.saturating_add(locked);
-            if !found.changed.contains(asset) {
-                found.changed.insert(asset.to_owned());
-            }
+    pub(crate) fn free(&self, account: usize, asset: usize) -> Fixed {
+        self.get(account).map_or(Fixed::ZERO, |found| found.holding(asset).free)
+    }
+
+    /// What an account has of every asset, by name.
+    pub(crate) fn balances(&self, account: usize) -> Vec<Balance> {
+        let holdings = self.get(account).map(|account| account.holdings.as_slice()).unwrap_or_default();
+        self.assets.iter().zip(holdings).map(|(asset, holding)| balance(asset, *holding)).collect()
+    }
+
+    fn change(&mut self, account: usize, asset: usize, free: Fixed, locked: Fixed) {
+        if let Some(found) = self.accounts.get_mut(account)
+            && let Some(holding) = found.holdings.get_mut(asset)
+        {
+            holding.free += free;
+            holding.locked += locked;
+            found.changed.insert(asset);
         }
     }
 
     /// Moves from free to locked.
-    pub(crate) fn lock(&mut self, account: usize, asset: &str, amount: Decimal) -> Result<(), Insufficient> {
+    pub(crate) fn lock(&mut self, account: usize, asset: usize, amount: Fixed) -> Result<(), Insufficient> {
         if self.free(account, asset) < amount {
             return Err(Insufficient);
         }
@@ -148,28 +174,25 @@ impl Accounts {
     }
 
     /// Moves from locked to free.
-    pub(crate) fn unlock(&mut self, account: usize, asset: &str, amount: Decimal) {
+    pub(crate) fn unlock(&mut self, account: usize, asset: usize, amount: Fixed) {
         self.change(account, asset, amount, -amount);
     }
 
-    /// Books one fill and returns the commission (on the received asset, rounded down to
-    /// eight places: the venue does not publish the direction). The other side is the
-    /// market's ledger; with two own orders the two bookings there cancel out.
-    pub(crate) fn settle(&mut self, account: usize, fill: Settlement<'_>) -> Decimal {
-        let (spent_asset, spent, got_asset, got) = match fill.side {
-            Side::Buy => (fill.quote, fill.notional, fill.base, fill.quantity),
-            Side::Sell => (fill.base, fill.quantity, fill.quote, fill.notional),
-        };
-        let commission = got
-            .checked_mul(fill.rate)
-            .unwrap_or(Decimal::ZERO)
-            .round_dp_with_strategy(8, rust_decimal::RoundingStrategy::ToZero);
-        self.change(account, spent_asset, fill.release.saturating_sub(spent), -fill.release);
-        self.change(account, got_asset, got.saturating_sub(commission), Decimal::ZERO);
-        add(&mut self.pot, got_asset, commission);
-        add(&mut self.market, spent_asset, spent);
-        add(&mut self.market, got_asset, -got);
-        commission
+    /// Books one fill; what is spent is free already. The other side is the market's
+    /// ledger; with two own orders the two bookings there cancel out.
+    pub(crate) fn settle(&mut self, account: usize, fill: Settlement) {
+        self.change(account, fill.spent_asset, -fill.spent, Fixed::ZERO);
+        self.change(account, fill.got_asset, fill.got, Fixed::ZERO);
+        self.change(account, fill.commission_asset, -fill.commission, Fixed::ZERO);
+        add(&mut self.pot, fill.commission_asset, fill.commission);
+        add(&mut self.market, fill.spent_asset, fill.spent);
+        add(&mut self.market, fill.got_asset, -fill.got);
+    }
+
+    /// Moves a free amount from one account to another.
+    pub(crate) fn transfer(&mut self, from: usize, to: usize, asset: usize, amount: Fixed) {
+        self.change(from, asset, -amount, Fixed::ZERO);
+        self.change(to, asset, amount, Fixed::ZERO);
     }
 
     /// Assets that may have changed since the last call, with what stands there now.
@@ -184,25 +207,30 @@ impl Accounts {
         let changed = std::mem::take(&mut found.changed);
         changed
             .into_iter()
-            .map(|asset| {
-                let holding = found.holding(&asset);
-                Balance { asset, free: holding.free, locked: holding.locked }
-            })
+            .filter_map(|asset| Some(balance(self.assets.get(asset)?, *found.holdings.get(asset)?)))
             .collect()
     }
 
     /// All that exists of an asset: constant over the life of the exchange.
-    pub(crate) fn total(&self, asset: &str) -> Decimal {
-        let own = self.accounts.iter().fold(Decimal::ZERO, |sum, account| {
+    pub(crate) fn total(&self, name: &str) -> Decimal {
+        let Some(asset) = self.asset(name) else {
+            return Decimal::ZERO;
+        };
+        let own = self.accounts.iter().fold(Fixed::ZERO, |sum, account| {
             let holding = account.holding(asset);
-            sum.saturating_add(holding.free).saturating_add(holding.locked)
+            sum + holding.free + holding.locked
         });
-        let of = |ledger: &BTreeMap<String, Decimal>| ledger.get(asset).copied().unwrap_or_default();
-        own.saturating_add(of(&self.pot)).saturating_add(of(&self.market))
+        let of = |ledger: &[Fixed]| ledger.get(asset).copied().unwrap_or_default();
+        (own + of(&self.pot) + of(&self.market)).decimal()
     }
 }
 
-fn add(ledger: &mut BTreeMap<String, Decimal>, asset: &str, amount: Decimal) {
-    let entry = ledger.entry(asset.to_owned()).or_default();
-    *entry = entry.saturating_add(amount);
+fn balance(asset: &str, holding: Holding) -> Balance {
+    Balance { asset: asset.to_owned(), free: holding.free.decimal(), locked: holding.locked.decimal() }
+}
+
+fn add(ledger: &mut [Fixed], asset: usize, amount: Fixed) {
+    if let Some(entry) = ledger.get_mut(asset) {
+        *entry += amount;
+    }
 }

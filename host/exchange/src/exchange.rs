@@ -2,7 +2,7 @@
 //! handed in. What happens to orders is in `crate::trading`, requests are in
 //! [`crate::http`].
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -13,6 +13,8 @@ use crate::accounts::Accounts;
 use crate::answer::Refusal;
 use crate::config::{ExchangeConfig, SymbolStatus};
 use crate::error::{ExchangeError, TransferError};
+use crate::filters::Rules;
+use crate::fixed::Fixed;
 use crate::http::call::{Ask, Door};
 use crate::http::listen_keys::ListenKey;
 use crate::http::params::Params;
@@ -22,8 +24,8 @@ use crate::market::generator::{Flow, Generator, STEP_US};
 use crate::market::grid::Grid;
 use crate::market::{Market, PublicTrade, replay};
 use crate::matching::book::{Book, Display, Maker};
-use crate::order::{Order, OwnTrade};
-use crate::payload::{self, info};
+use crate::order::store::Orders;
+use crate::payload::{events, info};
 use crate::units::TimeUnit;
 
 /// An event of an account, as the venue writes it, without the WebSocket API's wrapping.
@@ -33,6 +35,15 @@ pub struct UserMessage {
     pub api_key: String,
     /// The event.
     pub json: String,
+}
+
+/// What an action set off and what still has to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Todo {
+    /// A trade met what an order waits for.
+    Trigger(u64),
+    /// The working order of a list is filled.
+    PhaseTwo(u64),
 }
 
 /// Who moves the market.
@@ -51,20 +62,23 @@ pub struct Exchange {
     pub(crate) markets: Vec<Market>,
     pub(crate) accounts: Accounts,
     pub(crate) limits: Limits,
-    pub(crate) orders: HashMap<u64, Order>,
-    /// Open orders by age.
-    pub(crate) open: BTreeSet<u64>,
-    /// Newest order of each client order id.
-    pub(crate) by_client: HashMap<(usize, String), u64>,
-    /// Done orders, oldest first; the oldest are forgotten.
-    pub(crate) done: VecDeque<u64>,
-    pub(crate) trades: VecDeque<OwnTrade>,
+    /// By symbol.
+    pub(crate) rules: Vec<Rules>,
+    /// Base and quote asset by symbol.
+    pub(crate) pairs: Vec<(usize, usize)>,
+    pub(crate) orders: Orders,
+    pub(crate) todo: VecDeque<Todo>,
+    /// Lists that began or ended in the current action.
+    pub(crate) changed_lists: Vec<u64>,
+    /// First trade and first prevented match of the current action.
+    pub(crate) first_trade: u64,
+    pub(crate) first_prevented: u64,
     pub(crate) user: Vec<UserMessage>,
     pub(crate) feed: Feed,
     pub(crate) ids: ChaCha8Rng,
-    pub(crate) next_order: u64,
     pub(crate) next_execution: u64,
-    pub(crate) next_prevented: u64,
+    /// By symbol.
+    pub(crate) next_prevented: Vec<u64>,
     pub(crate) strict_time: bool,
     pub(crate) listen_keys: Vec<ListenKey>,
     statuses: Vec<SymbolStatus>,
@@ -122,24 +136,33 @@ impl Exchange {
             if account.balances.iter().any(|(_, amount)| amount.is_sign_negative() && !amount.is_zero()) {
                 return Err(wrong("balances must not be negative"));
             }
+            if account.balances.iter().any(|(_, amount)| Fixed::exact(*amount).is_none()) {
+                return Err(wrong("balances have at most eight places, and at most some 90 thousand million"));
+            }
         }
+        let accounts = Accounts::new(&config.accounts, &config.symbols, config.start);
         // The generated market moves on whole steps of the clock.
         let next_step = Timestamp(config.start.0.div_ceil(STEP_US).saturating_mul(STEP_US));
         Ok(Exchange {
             markets: config.symbols.iter().map(|_| Market::new(Book::new(Display::Live))).collect(),
-            accounts: Accounts::new(&config.accounts, config.start),
+            rules: config.symbols.iter().map(Rules::new).collect(),
+            pairs: config
+                .symbols
+                .iter()
+                .filter_map(|symbol| Some((accounts.asset(&symbol.base)?, accounts.asset(&symbol.quote)?)))
+                .collect(),
+            orders: Orders::new(config.accounts.len(), config.symbols.len()),
+            todo: VecDeque::new(),
+            changed_lists: Vec::new(),
+            first_trade: 0,
+            first_prevented: 0,
+            next_prevented: vec![0; config.symbols.len()],
+            accounts,
             limits: Limits::new(config.limits, config.accounts.len()),
-            orders: HashMap::new(),
-            open: BTreeSet::new(),
-            by_client: HashMap::new(),
-            done: VecDeque::new(),
-            trades: VecDeque::new(),
             user: Vec::new(),
             feed: Feed::new(config.symbols.iter().map(|symbol| symbol.symbol.clone()).collect()),
             ids: ChaCha8Rng::seed_from_u64(config.seed ^ 0x1d5),
-            next_order: 1,
             next_execution: 1,
-            next_prevented: 1,
             strict_time: true,
             listen_keys: Vec::new(),
             statuses: vec![SymbolStatus::default(); config.symbols.len()],
@@ -236,8 +259,9 @@ impl Exchange {
     fn market_taker(&mut self, symbol: usize, flows: &[Flow], now: Timestamp) {
         let mut public = Vec::with_capacity(flows.len());
         for flow in flows {
-            let id = self.public_trade(symbol, flow.price, flow.quantity, flow.aggressor, now);
-            public.push((flow.price, flow.quantity));
+            let (price, quantity) = (flow.price.decimal(), flow.quantity.decimal());
+            let id = self.public_trade(symbol, price, quantity, flow.aggressor, now);
+            public.push((price, quantity));
             if let (Maker::Own(order), Some(id)) = (flow.maker, id) {
                 self.fill(order, flow.price, flow.quantity, id, true, now);
             }
@@ -245,7 +269,7 @@ impl Exchange {
         if let Some(flow) = flows.first() {
             self.aggregate(symbol, &public, flow.aggressor, now);
         }
-        self.tell_positions(now);
+        self.conclude(now);
     }
 
     /// A trade everybody sees; `None` only for a symbol that does not exist.
@@ -263,8 +287,23 @@ impl Exchange {
             let trade = PublicTrade { id, price, quantity, aggressor, time: now };
             market.traded(&trade);
             self.feed.trade(symbol, &trade);
+            self.collect_fired(symbol, now);
         }
         Some(id)
+    }
+
+    /// What the last trades set off is done when the current action is.
+    fn collect_fired(&mut self, symbol: usize, now: Timestamp) {
+        let Some(market) = self.markets.get_mut(symbol) else {
+            return;
+        };
+        let fired = market.take_fired();
+        for id in fired.tracking {
+            if let Some(trailing) = self.orders.get_mut(id).and_then(|order| order.trailing.as_mut()) {
+                trailing.since = Some(now);
+            }
+        }
+        self.todo.extend(fired.orders.into_iter().map(Todo::Trigger));
     }
 
     /// One taker's trades as aggregate trades: one for each price.
@@ -333,14 +372,12 @@ impl Exchange {
             }
             MarketData::Kline { .. } | MarketData::Ticker { .. } => {}
         }
-        if reached.is_empty() {
-            return;
-        }
         let fills: Vec<_> = reached.into_iter().map(|reached| (market.trade_id(), reached)).collect();
         for (id, reached) in fills {
             self.fill(reached.order, reached.price, reached.quantity, id, true, now);
         }
-        self.tell_positions(now);
+        self.collect_fired(symbol, now);
+        self.conclude(now);
     }
 
     /// User events since the last call, in order.
@@ -428,9 +465,9 @@ impl Exchange {
         let account = self.accounts.by_key(api_key).ok_or_else(unknown)?;
         let first = self.accounts.get(account).map(|found| found.api_key.clone()).ok_or_else(unknown)?;
         self.accounts
-            .transfer(account, asset, amount)
+            .bring(account, asset, amount)
             .map_err(|_| TransferError::Insufficient { asset: asset.to_owned(), amount })?;
-        self.user.push(UserMessage { api_key: first, json: payload::balance_update(asset, amount, now) });
+        self.user.push(UserMessage { api_key: first, json: events::balance_update(asset, amount, now) });
         self.touched.insert(account);
         self.tell_positions(now);
         Ok(())
@@ -438,11 +475,7 @@ impl Exchange {
 
     /// What an account owns; empty for an unknown key.
     pub fn balances(&self, api_key: &str) -> Vec<Balance> {
-        self.accounts
-            .by_key(api_key)
-            .and_then(|account| self.accounts.get(account))
-            .map(crate::accounts::Account::balances)
-            .unwrap_or_default()
+        self.accounts.by_key(api_key).map(|account| self.accounts.balances(account)).unwrap_or_default()
     }
 
     /// All that exists of an asset: accounts, commissions, and the rest of the market's

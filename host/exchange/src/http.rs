@@ -8,7 +8,7 @@
 //! | `call` | what a call is: paths, weight, rights; the list of the families |
 //! | `general`, `market_data`, `tickers` | calls without a key |
 //! | `account` | the account itself |
-//! | `trade`, `lists` | orders and order lists |
+//! | `trade`, `lists`, `order_params` | orders and order lists |
 //! | `queries` | what became of orders |
 //! | `listen_keys` | user data as it was subscribed to before 2026 |
 
@@ -19,6 +19,7 @@ mod general;
 pub(crate) mod listen_keys;
 mod lists;
 mod market_data;
+mod order_params;
 pub(crate) mod params;
 mod queries;
 mod tickers;

@@ -8,7 +8,7 @@
 //! |--|--|
 //! | [`config`] | symbols, accounts, limits |
 //! | [`exchange`] | the core: [`Exchange`] |
-//! | `matching` | the book and price-time matching |
+//! | [`matching`], [`fixed`] | the book and price-time matching, in exact units |
 //! | `accounts` | balances, exact; nothing is made or lost |
 //! | `filters`, `limits` | the venue's rules on orders and requests |
 //! | `trading` | what happens to own orders |
@@ -17,6 +17,7 @@
 //! | [`keys`] | API keys: what checks their signatures, what they may do |
 //! | [`faults`] | what goes wrong on demand |
 //! | [`time`] | the clock: real, accelerated, stepped |
+//! | `order` | orders, lists and trades as they are kept |
 //! | `payload` | what is written about orders and accounts |
 //! | [`recording`] | recordings of market streams |
 //! | [`server`] | REST and sockets on loopback |
@@ -32,11 +33,12 @@ mod error;
 pub mod exchange;
 pub mod faults;
 mod filters;
+pub mod fixed;
 pub mod http;
 pub mod keys;
 mod limits;
 mod market;
-mod matching;
+pub mod matching;
 mod order;
 mod payload;
 pub mod recording;

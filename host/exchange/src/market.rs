@@ -24,7 +24,9 @@ pub(crate) mod tape;
 
 use ringfence_model::{Decimal, Side, Timestamp};
 
+use crate::fixed::Fixed;
 use crate::matching::book::Book;
+use crate::matching::triggers::{Fired, Triggers};
 use candles::Candles;
 use tape::{Aggregate, Tape};
 
@@ -35,6 +37,10 @@ pub(crate) struct Market {
     pub(crate) candles: Candles,
     pub(crate) tape: Tape,
     pub(crate) last_price: Option<Decimal>,
+    /// Own orders that wait for a trade.
+    pub(crate) triggers: Triggers,
+    /// What the trades since the last look set off.
+    fired: Fired,
     /// A recording with single trades: aggregate ones are the same again.
     pub(crate) has_single_trades: bool,
     next_trade_id: u64,
@@ -58,10 +64,22 @@ impl Market {
             candles: Candles::default(),
             tape: Tape::default(),
             last_price: None,
+            triggers: Triggers::default(),
+            fired: Fired::default(),
             has_single_trades: false,
             next_trade_id: 1,
             next_aggregate_id: 1,
         }
+    }
+
+    /// The number that the next trade gets.
+    pub(crate) fn next_trade_id(&self) -> u64 {
+        self.next_trade_id
+    }
+
+    /// What the trades since the last call set off.
+    pub(crate) fn take_fired(&mut self) -> Fired {
+        std::mem::take(&mut self.fired)
     }
 
     pub(crate) fn trade_id(&mut self) -> u64 {
@@ -76,11 +94,15 @@ impl Market {
         id
     }
 
-    /// A trade moves the last price and the klines and is remembered.
+    /// A trade moves the last price and the klines, is remembered, and sets off what waits
+    /// for it.
     pub(crate) fn traded(&mut self, trade: &PublicTrade) {
         self.last_price = Some(trade.price);
         self.candles.trade(trade);
         self.tape.trade(*trade);
+        let fired = self.triggers.traded(Fixed::floor(trade.price));
+        self.fired.orders.extend(fired.orders);
+        self.fired.tracking.extend(fired.tracking);
     }
 
     /// Trades of one taker as aggregates, one for each run of the same price. The trades

@@ -1,13 +1,16 @@
 //! What the tests of several modules need: a client without sockets.
 
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use ringfence_model::{Decimal, Micros, Side, Timestamp};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::accounts::Holding;
+use crate::fixed::Fixed;
 use crate::http::{HttpRequest, HttpResponse};
-use crate::matching::book::Maker;
+use crate::order::store::Counts;
+use crate::order::{Order, Phase};
 use crate::{AccountConfig, Exchange, ExchangeConfig};
 
 /// Keys of the accounts; each secret is its key in upper case.
@@ -114,54 +117,82 @@ impl Desk {
     }
 
     pub(crate) fn holding(&self, account: usize, asset: &str) -> Holding {
-        self.exchange.accounts.get(account).unwrap().holding(asset)
+        let balances = self.exchange.accounts.balances(account);
+        let found = balances.into_iter().find(|balance| balance.asset == asset).unwrap();
+        Holding { free: found.free, locked: found.locked }
     }
 
-    /// What must hold at any time: funds that are locked are those of the open orders,
-    /// nothing is negative, and open orders stand on their books with what is left of them.
+    /// What must hold at any time: funds that are locked are those of the open orders and
+    /// lists, nothing is negative, open orders stand where they say, with what is left of
+    /// them, and the counts are those of what is open.
     pub(crate) fn check(&self) {
         let exchange = &self.exchange;
-        for (account, key) in KEYS.iter().enumerate() {
-            for asset in ["USDT", "BTC", "ETH"] {
-                let locked: Decimal = exchange
-                    .open
-                    .iter()
-                    .map(|id| &exchange.orders[id])
-                    .filter(|order| order.account == account)
-                    .map(|order| {
-                        let rules = &exchange.config.symbols[order.symbol];
-                        match order.side {
-                            Side::Buy if rules.quote == asset => order.price * order.remaining(),
-                            Side::Sell if rules.base == asset => order.remaining(),
-                            _ => Decimal::ZERO,
-                        }
-                    })
-                    .sum();
-                let holding = self.holding(account, asset);
-                assert_eq!(holding.locked, locked, "{asset} of {key}");
-                assert!(holding.free >= Decimal::ZERO, "{asset} of {key}: {holding:?}");
+        for account in 0..KEYS.len() {
+            let open: Vec<&Order> =
+                exchange.orders.open(account, None).iter().map(|id| exchange.orders.get(*id).unwrap()).collect();
+            let mut locked: BTreeMap<usize, Fixed> = BTreeMap::new();
+            let mut counts = Counts::default();
+            for order in &open {
+                assert!(order.status.is_open() && order.phase != Phase::Done, "{order:?}");
+                let (base, quote) = exchange.assets(order.symbol);
+                *locked.entry(if order.side == Side::Buy { quote } else { base }).or_default() += order.locked;
+                counts.orders += 1;
+                counts.algo += u32::from(order.order_type.is_contingent());
+                counts.icebergs += u32::from(order.iceberg.is_some());
+                let price = order.limit().unwrap_or_default();
+                match (order.phase, order.side) {
+                    (Phase::Resting(node), side) => {
+                        let book = &exchange.markets[order.symbol].book;
+                        assert_eq!(book.remaining(node), order.remaining(), "{order:?}");
+                        let in_pair = order.list.is_some();
+                        let needed = if side == Side::Buy { price.times(order.remaining()) } else { order.remaining() };
+                        assert!(in_pair || order.locked == needed, "{order:?}");
+                        assert!(order.remaining().is_positive(), "{order:?}");
+                    }
+                    (phase, _) => assert!(matches!(phase, Phase::Waiting | Phase::Pending), "{order:?}"),
+                }
+            }
+            for list in exchange.orders.lists_of(account, true) {
+                assert!(!list.done);
+                let base = exchange.assets(list.symbol).0;
+                *locked.entry(base).or_default() += list.received;
+                counts.lists += 1;
+                let open = |id: &u64| exchange.orders.get(*id).unwrap().status.is_open();
+                assert!(list.orders.iter().any(open), "{list:?}");
+            }
+            let total = exchange.orders.total(account);
+            assert_eq!(
+                (total.orders, total.algo, total.icebergs, total.lists),
+                (counts.orders, counts.algo, counts.icebergs, counts.lists)
+            );
+            for (asset, name) in exchange.accounts.balances(account).iter().enumerate() {
+                let holding = exchange.accounts.get(account).unwrap().holding(asset);
+                assert_eq!(
+                    holding.locked,
+                    locked.get(&asset).copied().unwrap_or_default(),
+                    "{} of {account}",
+                    name.asset
+                );
+                assert!(holding.free >= Fixed::ZERO, "{} of {account}: {holding:?}", name.asset);
             }
         }
+        assert!(exchange.todo.is_empty());
         for (symbol, market) in exchange.markets.iter().enumerate() {
-            for side in [Side::Buy, Side::Sell] {
-                let mut standing: Vec<_> = market
-                    .book
-                    .offers(side)
-                    .filter_map(|offer| match offer.maker {
-                        Maker::Own(order) => Some((order, offer.price, offer.quantity)),
-                        Maker::Market => None,
-                    })
-                    .collect();
-                standing.sort();
-                let open: Vec<_> = exchange
-                    .open
-                    .iter()
-                    .map(|id| &exchange.orders[id])
-                    .filter(|order| order.symbol == symbol && order.side == side)
-                    .map(|order| (order.id, order.price, order.remaining()))
-                    .collect();
-                assert_eq!(standing, open);
-            }
+            let mut standing = market.book.own_orders();
+            standing.sort_unstable();
+            let mut open: Vec<u64> = (0..KEYS.len())
+                .flat_map(|account| exchange.orders.open(account, Some(symbol)))
+                .filter(|id| matches!(exchange.orders.get(*id).unwrap().phase, Phase::Resting(_)))
+                .collect();
+            open.sort_unstable();
+            assert_eq!(standing, open);
         }
     }
+}
+
+/// What an account has of an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holding {
+    pub(crate) free: Decimal,
+    pub(crate) locked: Decimal,
 }

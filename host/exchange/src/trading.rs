@@ -1,28 +1,31 @@
-//! What happens to own orders: placing, filling, ending. Every change is told to the
-//! account in the venue's order: the reports of one action, then one account position.
-//! What the client changes later (cancel, amend) is in [`changes`].
+//! What happens to own orders. Every change is told to the account in the venue's order:
+//! the reports of one action, then the lists that changed, then one account position.
+//!
+//! | module | holds |
+//! |--|--|
+//! | here | a new order: checks, funds, acceptance |
+//! | [`entry`] | an order meets the book, waits for a trade, or comes to rest |
+//! | [`fills`] | trades, commissions, self-trade prevention, the end of an order |
+//! | [`lists`] | order lists: placing them, and what one order's fate does to the others |
+//! | [`changes`] | cancel and amend |
+//! | [`tell`] | events |
 
 mod changes;
-
-use std::collections::BTreeSet;
+mod entry;
+pub(crate) mod fills;
+pub(crate) mod lists;
+mod tell;
 
 use rand_chacha::rand_core::Rng;
-use ringfence_model::{Decimal, Side, TimeInForce, Timestamp};
+use ringfence_model::{Side, TimeInForce, Timestamp};
 
-use crate::accounts::Settlement;
 use crate::answer::Refusal;
-use crate::config::SymbolConfig;
-use crate::exchange::{Exchange, UserMessage};
-use crate::filters;
-use crate::matching::book::Maker;
-use crate::matching::{Amount, Plan, Step, Taker, plan};
-use crate::order::{Order, OrderType, OwnTrade, SelfTrade, Status};
-use crate::payload::{self, Happened};
-
-/// Done orders that queries still find.
-const KEPT_ORDERS: usize = 20_000;
-/// Trades that `myTrades` still finds.
-const KEPT_TRADES: usize = 50_000;
+use crate::exchange::Exchange;
+use crate::filters::{Checked, Rules};
+use crate::fixed::Fixed;
+use crate::matching::SelfTrade;
+use crate::order::store::Counts;
+use crate::order::{Order, OrderType, Peg, Phase, Status, Trailing};
 
 /// A new order whose parameters are well formed.
 #[derive(Debug, Clone)]
@@ -32,23 +35,125 @@ pub(crate) struct Placement {
     pub(crate) side: Side,
     pub(crate) order_type: OrderType,
     pub(crate) time_in_force: TimeInForce,
-    /// Zero for market orders.
-    pub(crate) price: Decimal,
-    pub(crate) amount: Size,
+    pub(crate) price: Option<Fixed>,
+    pub(crate) size: Size,
     pub(crate) client_order_id: Option<String>,
+    pub(crate) iceberg: Option<Fixed>,
+    pub(crate) stop_price: Option<Fixed>,
+    pub(crate) trailing: Option<u32>,
+    pub(crate) peg: Option<Peg>,
+    pub(crate) strategy_id: Option<u64>,
+    pub(crate) strategy_type: Option<u64>,
     pub(crate) self_trade: SelfTrade,
 }
 
 /// How large an order is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
-    Base(Decimal),
-    Quote(Decimal),
+    Base(Fixed),
+    Quote(Fixed),
+    /// What the working order of the list receives.
+    Received,
+}
+
+impl Placement {
+    fn quantity(&self) -> Option<Fixed> {
+        match self.size {
+            Size::Base(quantity) => Some(quantity),
+            Size::Quote(_) | Size::Received => None,
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            orders: 1,
+            algo: u32::from(self.order_type.is_contingent()),
+            icebergs: u32::from(self.iceberg.is_some()),
+            lists: 0,
+            buying: if self.side == Side::Buy { self.quantity().unwrap_or(Fixed::ZERO) } else { Fixed::ZERO },
+        }
+    }
+
+    fn checked(&self, price: Option<Fixed>) -> Checked {
+        Checked {
+            side: self.side,
+            order_type: self.order_type,
+            price,
+            stop_price: self.stop_price,
+            quantity: self.quantity(),
+            quote_quantity: match self.size {
+                Size::Quote(notional) => Some(notional),
+                Size::Base(_) | Size::Received => None,
+            },
+            iceberg: self.iceberg,
+            trailing: self.trailing,
+        }
+    }
+}
+
+/// Why the engine does not take an order, at once or when it was to enter the book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reject {
+    InsufficientBalance,
+    WouldTrigger,
+    WouldMatch,
+    BadPrices,
+    Refused(Refusal),
+}
+
+impl Reject {
+    /// As the answer to a request.
+    pub(crate) fn refusal(self) -> Refusal {
+        match self {
+            Reject::InsufficientBalance => Refusal::rejected("Account has insufficient balance for requested action."),
+            Reject::WouldTrigger => Refusal::rejected("Order would trigger immediately."),
+            Reject::WouldMatch => Refusal::rejected("Order would immediately match and take."),
+            Reject::BadPrices => Refusal::rejected("The relationship of the prices for the orders is not correct."),
+            Reject::Refused(refusal) => refusal,
+        }
+    }
+
+    /// As an event's reject reason.
+    const fn word(&self) -> &'static str {
+        match self {
+            Reject::InsufficientBalance => "INSUFFICIENT_BALANCES",
+            Reject::WouldTrigger => "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY",
+            Reject::WouldMatch => "WOULD_MATCH_IMMEDIATELY",
+            Reject::BadPrices => "OCO_BAD_PRICES",
+            Reject::Refused(_) => "NONE",
+        }
+    }
+}
+
+impl From<Refusal> for Reject {
+    fn from(refusal: Refusal) -> Self {
+        Reject::Refused(refusal)
+    }
 }
 
 impl Exchange {
-    fn rules(&self, symbol: usize) -> Result<SymbolConfig, Refusal> {
-        self.config.symbols.get(symbol).cloned().ok_or_else(|| Refusal::new(-1121, "Invalid symbol."))
+    pub(crate) fn rules(&self, symbol: usize) -> Result<&Rules, Refusal> {
+        self.rules.get(symbol).ok_or_else(|| Refusal::new(-1121, "Invalid symbol."))
+    }
+
+    /// Base and quote asset of a symbol.
+    pub(crate) fn assets(&self, symbol: usize) -> (usize, usize) {
+        self.pairs.get(symbol).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn last_price(&self, symbol: usize) -> Option<Fixed> {
+        self.markets.get(symbol).and_then(|market| market.last_price).map(Fixed::floor)
+    }
+
+    /// The price that filters compare with: the reference price, else the average of so
+    /// many minutes, else the last one.
+    pub(crate) fn filter_price(&self, symbol: usize, minutes: u32, now: Timestamp) -> Option<Fixed> {
+        if let Some(price) = self.reference(symbol) {
+            return Some(Fixed::floor(price));
+        }
+        let market = self.markets.get(symbol)?;
+        let average = if minutes == 0 { None } else { market.candles.average(minutes.into(), now) };
+        average.or(market.last_price).map(Fixed::floor)
     }
 
     /// A client order id that the exchange makes up.
@@ -62,363 +167,158 @@ impl Exchange {
             .collect()
     }
 
-    /// The filters of a new order. Also what a test order is checked for.
-    pub(crate) fn check_filters(&self, placement: &Placement) -> Result<(), Refusal> {
-        let rules = self.rules(placement.symbol)?;
-        let market = placement.order_type == OrderType::Market;
-        if !market {
-            filters::precision("price", placement.price)?;
-            filters::price(&rules, placement.price)?;
-        }
-        let reference = if market {
-            let book = self.markets.get(placement.symbol);
-            book.and_then(|market| {
-                market.last_price.or_else(|| market.book.best(placement.side.opposite()).map(|row| row.price))
-            })
-        } else {
-            Some(placement.price)
-        };
-        match placement.amount {
-            Size::Base(quantity) => {
-                filters::precision("quantity", quantity)?;
-                filters::quantity(&rules, quantity)?;
-                if market {
-                    filters::market_quantity(&rules, quantity)?;
-                }
-                if let Some(price) = reference {
-                    let notional = price.checked_mul(quantity);
-                    // The upper bound does not hold for market orders.
-                    filters::notional(
-                        &rules,
-                        if market { notional.map(|n| n.min(filters::max_notional(&rules))) } else { notional },
-                    )?;
-                }
+    /// The name of a new order: the client's, if no open order has it, or a random one.
+    fn name(&mut self, account: usize, wished: Option<String>) -> Result<String, Refusal> {
+        match wished {
+            Some(name) if self.orders.open_by_name(account, &name).is_some() => {
+                Err(Refusal::rejected("Duplicate order sent."))
             }
-            Size::Quote(notional) => {
-                filters::precision("quoteOrderQty", notional)?;
-                filters::notional(&rules, Some(notional.min(filters::max_notional(&rules))))?;
-            }
+            Some(name) => Ok(name),
+            None => Ok(self.random_id()),
         }
-        let open = self
-            .open
-            .iter()
-            .filter_map(|id| self.orders.get(id))
-            .filter(|order| order.account == placement.account && order.symbol == placement.symbol)
-            .count();
-        filters::open_orders(&rules, open)
     }
 
-    fn plan(&self, placement: &Placement, rules: &SymbolConfig) -> Plan {
-        let Some(market) = self.markets.get(placement.symbol) else {
-            return Plan::default();
-        };
-        let taker = Taker {
-            side: placement.side,
-            limit: (placement.order_type != OrderType::Market).then_some(placement.price),
-            amount: match placement.amount {
-                Size::Base(quantity) => Amount::Base(quantity),
-                Size::Quote(notional) => Amount::Quote { notional, step: rules.filters.lot_size.step },
-            },
-            self_trade: placement.self_trade,
-        };
-        plan(&market.book, taker, |order| self.orders.get(&order).is_some_and(|o| o.account == placement.account))
+    /// The filters of one order, with its own price and with a pegged one.
+    fn check_order(&self, placement: &Placement, pegged: Option<Fixed>, now: Timestamp) -> Result<(), Refusal> {
+        let rules = self.rules(placement.symbol)?;
+        let reference = |minutes| self.filter_price(placement.symbol, minutes, now);
+        match (placement.price, pegged) {
+            (None, pegged) => rules.order(&placement.checked(pegged), &reference),
+            (own, None) => rules.order(&placement.checked(own), &reference),
+            (own, pegged) => {
+                rules.order(&placement.checked(own), &reference)?;
+                rules.order(&placement.checked(pegged), &reference)
+            }
+        }
     }
 
-    /// Takes an order in. Filters are checked here; rate limits before.
-    pub(crate) fn place(&mut self, now: Timestamp, placement: Placement) -> Result<u64, Refusal> {
-        self.check_filters(&placement)?;
-        let rules = self.rules(placement.symbol)?;
-        let account = placement.account;
-        let client_order_id = match placement.client_order_id.clone() {
-            Some(id) => id,
-            None => self.random_id(),
+    /// The filters on what is open, for orders that would come together.
+    fn check_counts(&self, placements: &[&Placement], lists: u32) -> Result<(), Refusal> {
+        let Some(first) = placements.first() else {
+            return Ok(());
         };
-        if self.open_by_client(account, &client_order_id).is_some() {
-            return Err(Refusal::rejected("Duplicate order sent."));
-        }
-        let plan = self.plan(&placement, &rules);
-        let market = placement.order_type == OrderType::Market;
-        if placement.order_type == OrderType::LimitMaker && self.crosses(&placement, &plan) {
-            return Err(Refusal::rejected("Order would immediately match and take."));
-        }
-        let quantity = match placement.amount {
-            Size::Base(quantity) => quantity,
-            Size::Quote(_) => plan.filled,
-        };
-        if market && matches!(placement.amount, Size::Quote(_)) && quantity < rules.filters.lot_size.min {
-            return Err(Refusal::rejected("Order book liquidity is less than `LOT_SIZE` filter minimum quantity."));
-        }
-        let insufficient = || Refusal::rejected("Account has insufficient balance for requested action.");
-        let (asset, needed) = match placement.side {
-            Side::Sell => (&rules.base, quantity),
-            Side::Buy if market => (&rules.quote, plan.notional),
-            Side::Buy => (&rules.quote, placement.price.checked_mul(quantity).ok_or_else(insufficient)?),
-        };
-        let locked = if market {
-            if self.accounts.free(account, asset) < needed {
-                return Err(insufficient());
+        let (account, symbol) = (first.account, first.symbol);
+        let more = placements.iter().fold(Counts { lists, ..Counts::default() }, |sum, placement| {
+            let one = placement.counts();
+            Counts {
+                orders: sum.orders.saturating_add(one.orders),
+                algo: sum.algo.saturating_add(one.algo),
+                icebergs: sum.icebergs.saturating_add(one.icebergs),
+                lists: sum.lists,
+                buying: sum.buying + one.buying,
             }
-            Decimal::ZERO
-        } else {
-            self.accounts.lock(account, asset, needed).map_err(|_| insufficient())?;
-            needed
-        };
-        self.limits.ordered(now, account);
-        let id = self.next_order;
-        self.next_order = id.saturating_add(1);
-        let all_or_nothing = placement.time_in_force == TimeInForce::Fok && !market;
-        let order = Order {
-            id,
-            account,
+        });
+        let rules = self.rules(symbol)?;
+        let open = self.orders.desk(account, symbol).map(|desk| desk.counts).unwrap_or_default();
+        rules.counts(open, self.orders.total(account), more, &self.config.filters)?;
+        if more.buying.is_positive() {
+            let base = self.assets(symbol).0;
+            let holding = self.accounts.get(account).map(|found| found.holding(base)).unwrap_or_default();
+            rules.position(holding.free + holding.locked + open.buying, more.buying)?;
+        }
+        Ok(())
+    }
+
+    /// Everything that a test order is checked for.
+    pub(crate) fn check(&self, now: Timestamp, placement: &Placement) -> Result<(), Reject> {
+        self.takes_orders(placement.account, placement.symbol)?;
+        let pegged = self.pegged_now(placement)?;
+        self.check_order(placement, pegged, now)?;
+        Ok(self.check_counts(&[placement], 0)?)
+    }
+
+    /// The price that a pegged order takes at once; contingent ones take it when they work.
+    fn pegged_now(&self, placement: &Placement) -> Result<Option<Fixed>, Reject> {
+        match placement.peg {
+            Some(peg) if !placement.order_type.is_contingent() => {
+                self.peg_price(placement.symbol, placement.side, peg).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// An order as it is before it has a number.
+    fn order_of(&self, placement: &Placement, name: &str, list: Option<u64>, now: Timestamp) -> Order {
+        Order {
+            id: 0,
+            account: placement.account,
             symbol: placement.symbol,
-            client_order_id: client_order_id.clone(),
+            list,
+            client_order_id: name.into(),
             side: placement.side,
             order_type: placement.order_type,
             time_in_force: placement.time_in_force,
-            price: placement.price,
-            quantity,
-            quote_quantity: match placement.amount {
-                Size::Base(_) => Decimal::ZERO,
+            price: placement.price.unwrap_or(Fixed::ZERO),
+            quantity: placement.quantity(),
+            quote_quantity: match placement.size {
                 Size::Quote(notional) => notional,
+                Size::Base(_) | Size::Received => Fixed::ZERO,
             },
-            executed: Decimal::ZERO,
-            quote_executed: Decimal::ZERO,
-            prevented: Decimal::ZERO,
-            status: Status::New,
-            expiry_reason: None,
+            iceberg: placement.iceberg,
+            stop_price: placement.stop_price,
+            trailing: placement.trailing.map(|delta| Trailing { delta, since: None }),
+            peg: placement.peg,
+            strategy_id: placement.strategy_id,
+            strategy_type: placement.strategy_type,
             self_trade: placement.self_trade,
+            executed: Fixed::ZERO,
+            quote_executed: Fixed::ZERO,
+            prevented: Fixed::ZERO,
+            prevented_match: None,
+            status: Status::New,
+            phase: if placement.order_type.is_contingent() { Phase::Waiting } else { Phase::Taking },
+            expiry_reason: None,
             created: now,
             updated: now,
-            locked,
-            on_book: !market && placement.time_in_force == TimeInForce::Gtc,
-        };
-        self.orders.insert(id, order);
-        self.open.insert(id);
-        self.by_client.insert((account, client_order_id), id);
-        self.touched.insert(account);
-        self.tell(id, &Happened::New, now);
-        if all_or_nothing && plan.filled < quantity {
-            self.end(id, Status::Expired, Some("UNFILLED_FOK_ORDER_EXPIRED"), now);
-        } else {
-            self.carry_out(id, &placement, &plan, now);
+            working: None,
+            locked: Fixed::ZERO,
+            amendments: 0,
         }
-        self.finish_taker(id, now);
-        self.show_book(placement.symbol, now);
-        self.tell_positions(now);
+    }
+
+    /// Takes an order in; `told` makes the answer when it has met the book and nothing else
+    /// has happened yet. Rate limits are checked before.
+    pub(crate) fn place<T>(
+        &mut self,
+        now: Timestamp,
+        placement: &Placement,
+        told: impl FnOnce(&Exchange, u64) -> T,
+    ) -> Result<T, Reject> {
+        self.check(now, placement)?;
+        let name = self.name(placement.account, placement.client_order_id.clone())?;
+        let order = self.order_of(placement, &name, None, now);
+        self.begin(placement.symbol);
+        let id = self.accept(order, now)?;
+        let told = told(self, id);
+        self.settle(placement.symbol, now);
+        Ok(told)
+    }
+
+    /// What comes from here on belongs to this action.
+    fn begin(&mut self, symbol: usize) {
+        self.first_trade = self.markets.get(symbol).map_or(0, |market| market.next_trade_id());
+        self.first_prevented = self.next_prevented.get(symbol).copied().unwrap_or_default();
+    }
+
+    /// An order that passed its filters gets its funds and enters.
+    fn accept(&mut self, mut order: Order, now: Timestamp) -> Result<u64, Reject> {
+        let entry = self.prepare(&mut order, now)?;
+        let asset = self.spent_asset(&order);
+        self.accounts.lock(order.account, asset, entry.lock).map_err(|_| Reject::InsufficientBalance)?;
+        order.locked = entry.lock;
+        let id = self.register(order, now);
+        self.enter(id, entry.plan, now);
         Ok(id)
     }
 
-    fn crosses(&self, placement: &Placement, plan: &Plan) -> bool {
-        // A recorded level that own takers emptied is still displayed.
-        let displayed =
-            self.markets.get(placement.symbol).and_then(|market| market.book.best(placement.side.opposite()));
-        !plan.steps.is_empty()
-            || displayed.is_some_and(|row| match placement.side {
-                Side::Buy => row.price <= placement.price,
-                Side::Sell => row.price >= placement.price,
-            })
-    }
-
-    fn carry_out(&mut self, id: u64, placement: &Placement, plan: &Plan, now: Timestamp) {
-        let maker_side = placement.side.opposite();
-        let mut public = Vec::new();
-        for step in &plan.steps {
-            match *step {
-                Step::Trade { price, quantity, maker } => {
-                    if let Some(market) = self.markets.get_mut(placement.symbol) {
-                        market.book.consume(maker_side, price, maker, quantity);
-                    }
-                    let trade = self.public_trade(placement.symbol, price, quantity, placement.side, now);
-                    public.push((price, quantity));
-                    let Some(trade) = trade else { continue };
-                    self.fill(id, price, quantity, trade, false, now);
-                    if let Maker::Own(maker) = maker {
-                        self.fill(maker, price, quantity, trade, true, now);
-                    }
-                }
-                Step::ExpireMaker { order, price, quantity } => {
-                    if let Some(market) = self.markets.get_mut(placement.symbol) {
-                        market.book.remove(maker_side, price, order);
-                    }
-                    self.prevent(order, id, price, quantity, true, now);
-                }
-                Step::ExpireTaker { order, price, quantity } => self.prevent(id, order, price, quantity, false, now),
-            }
-        }
-        self.aggregate(placement.symbol, &public, placement.side, now);
-    }
-
-    /// After its trades a taker rests, or what is left of it expires.
-    fn finish_taker(&mut self, id: u64, now: Timestamp) {
-        let Some(order) = self.orders.get(&id) else {
-            return;
-        };
-        if !order.status.is_open() {
-            return;
-        }
-        let (symbol, side, price, remaining) = (order.symbol, order.side, order.price, order.remaining());
-        match (order.order_type, order.time_in_force) {
-            (OrderType::Market, _) => self.end(id, Status::Expired, Some("INSUFFICIENT_LIQUIDITY"), now),
-            (_, TimeInForce::Ioc) => self.end(id, Status::Expired, Some("UNFILLED_IOC_QUANTITY_EXPIRED"), now),
-            (_, TimeInForce::Fok) => self.end(id, Status::Expired, Some("UNFILLED_FOK_ORDER_EXPIRED"), now),
-            (_, TimeInForce::Gtc) => {
-                if let Some(market) = self.markets.get_mut(symbol) {
-                    market.book.rest(side, price, id, remaining);
-                }
-            }
-        }
-    }
-
-    /// Books one fill of an own order and tells it. The book is up to date already.
-    pub(crate) fn fill(
-        &mut self,
-        id: u64,
-        price: Decimal,
-        quantity: Decimal,
-        trade_id: u64,
-        maker: bool,
-        now: Timestamp,
-    ) {
-        let Some(order) = self.orders.get_mut(&id) else {
-            return;
-        };
-        let Some(rules) = self.config.symbols.get(order.symbol) else {
-            return;
-        };
-        let notional = price.saturating_mul(quantity);
-        let release = match (order.order_type, order.side) {
-            (OrderType::Market, _) => Decimal::ZERO,
-            (_, Side::Buy) => order.price.saturating_mul(quantity),
-            (_, Side::Sell) => quantity,
-        };
-        let commission = self.accounts.settle(
-            order.account,
-            Settlement {
-                base: &rules.base,
-                quote: &rules.quote,
-                side: order.side,
-                quantity,
-                notional,
-                release,
-                rate: self.config.commission.standard.taker,
-            },
-        );
-        if order.executed.is_zero() {
-            self.limits.first_fill(now, order.account, maker);
-        }
-        order.locked = order.locked.saturating_sub(release);
-        order.executed = order.executed.saturating_add(quantity);
-        order.quote_executed = order.quote_executed.saturating_add(notional);
-        order.updated = now;
-        order.status = if order.remaining().is_zero() { Status::Filled } else { Status::PartiallyFilled };
-        let trade = OwnTrade {
-            id: trade_id,
-            order: id,
-            account: order.account,
-            symbol: order.symbol,
-            side: order.side,
-            price,
-            quantity,
-            commission,
-            commission_asset: if order.side == Side::Buy { rules.base.clone() } else { rules.quote.clone() },
-            time: now,
-            maker,
-        };
+    /// An order gets its number, counts, and is told.
+    fn register(&mut self, mut order: Order, now: Timestamp) -> u64 {
+        order.id = self.orders.number();
+        let id = order.id;
+        self.limits.ordered(now, order.account);
         self.touched.insert(order.account);
-        let filled = order.status == Status::Filled;
-        self.tell(id, &Happened::Trade(&trade), now);
-        self.trades.push_back(trade);
-        if self.trades.len() > KEPT_TRADES {
-            self.trades.pop_front();
-        }
-        if filled {
-            self.forget(id);
-        }
-    }
-
-    /// Self-trade prevention ends an order.
-    fn prevent(&mut self, id: u64, other: u64, price: Decimal, quantity: Decimal, maker: bool, now: Timestamp) {
-        let prevented_match = self.next_prevented;
-        self.next_prevented = prevented_match.saturating_add(1);
-        if let Some(order) = self.orders.get_mut(&id) {
-            order.prevented = order.prevented.saturating_add(quantity);
-        }
-        self.release(id, Status::ExpiredInMatch, None, now);
-        self.tell(id, &Happened::Prevented { other, price, quantity, prevented_match, maker }, now);
-    }
-
-    /// Ends an order without telling: funds are free, it is no longer open.
-    fn release(&mut self, id: u64, status: Status, reason: Option<&'static str>, now: Timestamp) {
-        let Some(order) = self.orders.get_mut(&id) else {
-            return;
-        };
-        let Some(rules) = self.config.symbols.get(order.symbol) else {
-            return;
-        };
-        let asset = if order.side == Side::Buy { &rules.quote } else { &rules.base };
-        self.accounts.unlock(order.account, asset, order.locked);
-        order.locked = Decimal::ZERO;
-        order.status = status;
-        order.expiry_reason = reason;
-        order.updated = now;
-        self.touched.insert(order.account);
-        self.forget(id);
-    }
-
-    fn end(&mut self, id: u64, status: Status, reason: Option<&'static str>, now: Timestamp) {
-        self.release(id, status, reason, now);
-        self.tell(id, &Happened::Expired, now);
-    }
-
-    /// The order is done; old ones are dropped.
-    fn forget(&mut self, id: u64) {
-        if !self.open.remove(&id) {
-            return;
-        }
-        self.done.push_back(id);
-        if self.done.len() > KEPT_ORDERS
-            && let Some(old) = self.done.pop_front()
-            && let Some(order) = self.orders.remove(&old)
-        {
-            let key = (order.account, order.client_order_id);
-            if self.by_client.get(&key) == Some(&old) {
-                self.by_client.remove(&key);
-            }
-        }
-    }
-
-    pub(crate) fn open_by_client(&self, account: usize, client_order_id: &str) -> Option<u64> {
-        let id = self.by_client.get(&(account, client_order_id.to_owned()))?;
-        self.open.contains(id).then_some(*id)
-    }
-
-    /// Tells the account of an order what happened to it.
-    fn tell(&mut self, id: u64, happened: &Happened<'_>, now: Timestamp) {
-        let execution = self.next_execution;
-        self.next_execution = execution.saturating_add(1);
-        let Some(order) = self.orders.get(&id) else {
-            return;
-        };
-        let (Some(account), Some(rules)) = (self.accounts.get(order.account), self.config.symbols.get(order.symbol))
-        else {
-            return;
-        };
-        let json = payload::report(order, &rules.symbol, happened, now, execution);
-        self.user.push(UserMessage { api_key: account.api_key.clone(), json });
-    }
-
-    /// Ends an action: one account position for each account that it touched.
-    pub(crate) fn tell_positions(&mut self, now: Timestamp) {
-        let touched: BTreeSet<usize> = std::mem::take(&mut self.touched);
-        for account in touched {
-            let changed = self.accounts.take_changed(account, now);
-            let Some(found) = self.accounts.get(account) else {
-                continue;
-            };
-            if !changed.is_empty() {
-                self.user.push(UserMessage { api_key: found.api_key.clone(), json: payload::position(changed, now) });
-            }
-        }
+        self.orders.insert(order);
+        id
     }
 }
 

@@ -30,7 +30,7 @@ impl Exchange {
     fn account(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
         let omit = ask.params.flag("omitZeroBalances")?;
         let found = self.accounts.get(account).ok_or_else(Refusal::no_rights)?;
-        Ok(payload::account(account, found, &self.config.commission, omit, ask.unit))
+        Ok(payload::account(account, found, self.accounts.balances(account), &self.config.commission, omit, ask.unit))
     }
 
     fn account_commission(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {

@@ -112,10 +112,6 @@ impl Params {
             .map_err(|_| Refusal::new(-1108, format!("Parameter '{name}' overflowed.")))
     }
 
-    pub(crate) fn need_decimal(&self, name: &str) -> Result<Decimal, Refusal> {
-        self.decimal(name)?.ok_or_else(|| Refusal::missing(name))
-    }
-
     pub(crate) fn integer(&self, name: &str) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(None);

@@ -47,10 +47,10 @@ POST   order       | M&quantity=1&recvWindow=5000.1234              | -1111 Para
 POST   order       | L&quantity=100&price=59000                     | -2010 Account has insufficient balance for requested action.
 POST   order       | S&side=SELL&type=MARKET&quantity=11            | -2010 Account has insufficient balance for requested action.
 POST   order       | S&side=BUY&type=LIMIT_MAKER&price=70000&quantity=0.1 | -2010 Order would immediately match and take.
-POST   order       | S&side=BUY&type=STOP_LOSS&stopPrice=9&quantity=1     | -2010 Stop loss orders are not supported for this symbol.
+POST   order       | S&side=BUY&type=STOP_LOSS&stopPrice=30000&quantity=1 | -2010 Order would trigger immediately.
 POST   order/test  | L&quantity=1&price=50000.001                   | -1013 Filter failure: PRICE_FILTER
-POST   orderList/oco       | S                                      | -2010 OCO orders are not supported for this symbol
-POST   order/cancelReplace | S                                      | -2010 Order cancel-replace is not supported for this symbol.
+POST   orderList/oco       | S                                      | -1102 Mandatory parameter 'side' was not sent, was empty/null, or malformed.
+POST   order/cancelReplace | L&quantity=1&price=50000               | -1102 Mandatory parameter 'cancelReplaceMode' was not sent, was empty/null, or malformed.
 DELETE order       | S&orderId=77                                   | -2011 Unknown order sent.
 DELETE order       | S&origClientOrderId=none                       | -2011 Unknown order sent.
 DELETE order       | S                                              | -1102 Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!

@@ -1,3 +1,5 @@
+#[path = "order_tests.rs"]
+mod orders;
 #[path = "refusal_tests.rs"]
 mod refusals;
 #[path = "surface_tests.rs"]
@@ -239,14 +241,7 @@ fn an_amended_order_keeps_its_place_and_its_name_if_that_is_sent_again() {
     let events = desk.events("ada");
     assert_eq!((&events[0]["x"], &events[0]["q"]), (&json!("REPLACED"), &json!("0.40000000")));
     assert_eq!(desk.holding(0, "USDT").locked, price * decimal("0.4"));
-    let own: Vec<_> = desk.exchange.markets[0]
-        .book
-        .offers(ringfence_model::Side::Buy)
-        .filter_map(|offer| match offer.maker {
-            crate::matching::book::Maker::Own(id) => Some(id),
-            crate::matching::book::Maker::Market => None,
-        })
-        .collect();
+    let own = desk.exchange.markets[0].book.own_orders();
     assert_eq!(own, [id, behind]);
 
     let renamed = desk.ask("ada", "PUT", AMEND, &amend("newQty=0.3"));

@@ -17,9 +17,9 @@ use ringfence_model::{Decimal, Side};
 use super::candles::{Candle, Candles};
 use super::grid::Grid;
 use crate::config::SymbolConfig;
+use crate::fixed::Fixed;
 use crate::matching::book::{Book, Maker};
-use crate::matching::{Amount, Step, Taker, plan};
-use crate::order::SelfTrade;
+use crate::matching::{Amount, SelfTrade, Step, Taker, plan};
 
 /// One step in microseconds.
 pub(crate) const STEP_US: u64 = 10_000;
@@ -40,8 +40,8 @@ const HISTORY_MINUTES: u64 = 1_000;
 pub(crate) struct Flow {
     /// Trades of one taker have the same number.
     pub(crate) taker: u32,
-    pub(crate) price: Decimal,
-    pub(crate) quantity: Decimal,
+    pub(crate) price: Fixed,
+    pub(crate) quantity: Fixed,
     pub(crate) aggressor: Side,
     pub(crate) maker: Maker,
 }
@@ -50,8 +50,8 @@ pub(crate) struct Flow {
 #[derive(Debug, Clone)]
 pub(crate) struct Generator {
     rng: ChaCha8Rng,
-    tick: Decimal,
-    step: Decimal,
+    tick: Fixed,
+    step: Fixed,
     /// In millionths of a tick.
     price: i128,
     anchor: i128,
@@ -82,8 +82,8 @@ impl Generator {
         let price = ticks.checked_mul(MICRO)?;
         (ticks > LEVELS as i128 * i128::from(config.level_ticks) * 2).then_some(Generator {
             rng,
-            tick: config.filters.price.tick,
-            step: config.filters.lot_size.step,
+            tick: Fixed::floor(config.filters.price.tick),
+            step: Fixed::floor(config.filters.lot_size.step),
             price,
             anchor: price,
             variance: usual_variance,
@@ -107,16 +107,16 @@ impl Generator {
         sum.saturating_sub(6i128 << 32)
     }
 
-    fn at(&self, ticks: i64) -> Decimal {
-        Decimal::from(ticks).saturating_mul(self.tick)
+    fn at(&self, ticks: i64) -> Fixed {
+        Fixed::from_units(self.tick.units().saturating_mul(ticks.into()))
     }
 
-    fn lots(&self, lots: u64) -> Decimal {
-        Decimal::from(lots.max(1)).saturating_mul(self.step)
+    fn lots(&self, lots: u64) -> Fixed {
+        Fixed::from_units(self.step.units().saturating_mul(lots.max(1).into()))
     }
 
     /// A level's quantity: between a tenth and twice the usual.
-    fn level_quantity(&mut self) -> Decimal {
+    fn level_quantity(&mut self) -> Fixed {
         let tenth = (self.level_lots / 10).max(1);
         let lots = tenth.saturating_add(self.below(self.level_lots.saturating_mul(2)));
         self.lots(lots)
@@ -137,16 +137,16 @@ impl Generator {
             let ticks = |price: i128| i64::try_from(price / MICRO).unwrap_or(1).max(1);
             let (low, high) = (open.min(close).saturating_sub(down), open.max(close).saturating_add(up));
             let lots = self.level_lots.saturating_mul(self.below(200).saturating_add(40));
-            let volume = self.lots(lots);
-            let close_price = self.at(ticks(close));
+            let volume = self.lots(lots).decimal();
+            let close_price = self.at(ticks(close)).decimal();
             let trades = self.below(1_500).saturating_add(1_000);
             if let Some(minute) = last.checked_sub(back.saturating_add(1).saturating_mul(60)) {
                 let quote_volume = volume.saturating_mul(close_price);
                 rows.push(Candle {
                     open_time: minute,
-                    open: self.at(ticks(open)),
-                    high: self.at(ticks(high)),
-                    low: self.at(ticks(low)),
+                    open: self.at(ticks(open)).decimal(),
+                    high: self.at(ticks(high)).decimal(),
+                    low: self.at(ticks(low)).decimal(),
                     close: close_price,
                     volume,
                     quote_volume,
@@ -194,20 +194,27 @@ impl Generator {
         self.variance = next.clamp(self.usual_variance / 16, self.usual_variance.saturating_mul(16));
     }
 
-    fn take(&mut self, book: &mut Book, side: Side, limit: Option<Decimal>, quantity: Decimal, out: &mut Vec<Flow>) {
-        let taker = Taker { side, limit, amount: Amount::Base(quantity), self_trade: SelfTrade::None };
+    fn take(&mut self, book: &mut Book, side: Side, limit: Option<Fixed>, quantity: Fixed, out: &mut Vec<Flow>) {
+        let taker = Taker {
+            side,
+            limit,
+            amount: Amount::Base(quantity),
+            self_trade: SelfTrade::None,
+            owner: None,
+            range: None,
+        };
         self.takers = self.takers.wrapping_add(1);
-        for step in plan(book, taker, |_| false).steps {
-            if let Step::Trade { price, quantity, maker } = step {
-                book.consume(side.opposite(), price, maker, quantity);
+        for step in plan(book, &taker).steps {
+            if let Step::Trade { node, price, quantity, maker } = step {
+                book.take(node, quantity);
                 out.push(Flow { taker: self.takers, price, quantity, aggressor: side, maker });
             }
         }
     }
 
     /// Trades away own orders that stand where the quotes of the other side want to be.
-    fn press(&mut self, book: &mut Book, side: Side, limit: Decimal, out: &mut Vec<Flow>) {
-        let crossed = |own: Decimal| {
+    fn press(&mut self, book: &mut Book, side: Side, limit: Fixed, out: &mut Vec<Flow>) {
+        let crossed = |own: Fixed| {
             if side == Side::Sell { own >= limit } else { own <= limit }
         };
         if book.best_own(side.opposite()).is_some_and(crossed) {
@@ -224,18 +231,19 @@ impl Generator {
         let (mut bid, mut ask) = (fair, fair.saturating_add(1).saturating_add(wide));
         for price in book.market_prices(Side::Buy) {
             if price > self.at(bid) {
-                book.set_market(Side::Buy, price, Decimal::ZERO);
+                book.set_market(Side::Buy, price, Fixed::ZERO);
             }
         }
         for price in book.market_prices(Side::Sell) {
             if price < self.at(ask) {
-                book.set_market(Side::Sell, price, Decimal::ZERO);
+                book.set_market(Side::Sell, price, Fixed::ZERO);
             }
         }
         self.press(book, Side::Sell, self.at(ask), out);
         self.press(book, Side::Buy, self.at(bid), out);
         // A large own order that is left holds the quotes back.
-        let ticks = |price: Decimal| price.checked_div(self.tick).and_then(whole).and_then(|t| i64::try_from(t).ok());
+        let ticks =
+            |price: Fixed| price.units().checked_div(self.tick.units()).and_then(|ticks| i64::try_from(ticks).ok());
         if let Some(own) = book.best_own(Side::Buy).and_then(ticks) {
             ask = ask.max(own.saturating_add(1));
         }
@@ -252,11 +260,11 @@ impl Generator {
             Side::Buy => best.saturating_sub(1).div_euclid(grid).saturating_sub(n).saturating_mul(grid),
             Side::Sell => best.div_euclid(grid).saturating_add(1).saturating_add(n).saturating_mul(grid),
         };
-        let prices: Vec<Decimal> =
+        let prices: Vec<Fixed> =
             std::iter::once(best).chain((0..LEVELS - 1).map(behind)).map(|ticks| self.at(ticks)).collect();
         for price in book.market_prices(side) {
             if !prices.contains(&price) {
-                book.set_market(side, price, Decimal::ZERO);
+                book.set_market(side, price, Fixed::ZERO);
             }
         }
         let standing = book.market_prices(side);

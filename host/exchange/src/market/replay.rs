@@ -24,14 +24,8 @@ use ringfence_model::{Decimal, Side};
 
 use super::tape::Aggregate;
 use super::{Market, PublicTrade};
-
-/// A fill of a resting own order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reached {
-    pub(crate) order: u64,
-    pub(crate) price: Decimal,
-    pub(crate) quantity: Decimal,
-}
+use crate::fixed::Fixed;
+use crate::matching::Reached;
 
 /// Lets a recorded message move a market.
 pub(crate) fn play(market: &mut Market, data: &MarketData) -> Vec<Reached> {
@@ -65,10 +59,5 @@ pub(crate) fn play(market: &mut Market, data: &MarketData) -> Vec<Reached> {
 }
 
 fn reached(market: &mut Market, price: Decimal, quantity: Decimal, aggressor: Side) -> Vec<Reached> {
-    market
-        .book
-        .play_trade(price, quantity, aggressor)
-        .into_iter()
-        .map(|(order, price, quantity)| Reached { order, price, quantity })
-        .collect()
+    market.book.play_trade(Fixed::floor(price), Fixed::floor(quantity), aggressor)
 }

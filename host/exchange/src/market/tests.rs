@@ -118,7 +118,7 @@ fn an_order_at_the_touch_fills_within_seconds() {
             let query = format!("symbol=BTCUSDT&orderId={}", placed["orderId"]);
             let filled = (0..30).any(|_| {
                 desk.advance(500);
-                desk.exchange.open.is_empty()
+                desk.exchange.orders.open(0, None).is_empty()
             });
             orders += 1;
             quick += usize::from(filled);

@@ -1,84 +1,192 @@
 //! One symbol's book.
 //!
-//! A level is a queue. In a *live* book (generated market) entries of the market and own
-//! orders stand in it by time, and what the world sees of a level is their sum. In a
-//! *recorded* book (replay) the world sees what was recorded; own orders stand in the
-//! queue with the quantity that was displayed ahead of them when they came, and never
-//! change what is seen.
+//! A level is a queue: a list of places that lie in one arena, so that an order is found,
+//! made smaller and taken away without a search. In a *live* book (generated market)
+//! places of the market and own orders stand in it by time, and what the world sees of a
+//! level is the sum of what they show. In a *recorded* book (replay) the world sees what
+//! was recorded; own orders stand in the queue with the quantity that was displayed ahead
+//! of them when they came, and never change what is seen.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::{Bound, RangeBounds};
+use std::collections::BTreeMap;
 
-use ringfence_model::event::{Book as Snapshot, DepthUpdate, Level as Row};
+use ringfence_model::event::{Book as Snapshot, Level as Row};
 use ringfence_model::{Decimal, InstrumentId, Side};
+
+use super::{Owner, SelfTrade};
+use crate::fixed::Fixed;
+
+/// The list of changed levels is first made unique when it is this long.
+const TIDY_AT: usize = 4_096;
 
 /// Who stands in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Maker {
+pub enum Maker {
+    /// The rest of the market.
     Market,
+    /// An order.
     Own(u64),
 }
 
-/// What the head of a queue offers.
+/// A place in the arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Offer {
-    pub(crate) price: Decimal,
-    pub(crate) quantity: Decimal,
-    pub(crate) maker: Maker,
-}
+pub struct NodeId(u32);
 
+const NOBODY: NodeId = NodeId(u32::MAX);
+
+/// An order that comes to rest.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    maker: Maker,
-    quantity: Decimal,
-    /// Recorded books: what must still trade at this price before this order's turn.
-    ahead: Decimal,
+pub struct Resting {
+    /// Its number.
+    pub order: u64,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Its self-trade prevention.
+    pub self_trade: SelfTrade,
+    /// What is left of it.
+    pub quantity: Fixed,
+    /// An iceberg shows at most this much.
+    pub iceberg: Option<Fixed>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Level {
-    queue: VecDeque<Entry>,
+/// One who stands in a queue.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    maker: Maker,
+    owner: Option<Owner>,
+    self_trade: SelfTrade,
+    side: Side,
+    price: Fixed,
+    pub(super) visible: Fixed,
+    hidden: Fixed,
+    slice: Fixed,
+    /// Recorded books: what must still trade at this price before this order's turn.
+    pub(super) ahead: Fixed,
+    before: NodeId,
+    after: NodeId,
+}
+
+impl Place {
+    #[cfg(test)]
+    pub(super) const fn price(&self) -> Fixed {
+        self.price
+    }
+
+    pub(super) const fn maker(&self) -> Maker {
+        self.maker
+    }
+
+    pub(super) const fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
+    pub(super) const fn self_trade(&self) -> SelfTrade {
+        self.self_trade
+    }
+
+    pub(super) const fn visible(&self) -> Fixed {
+        self.visible
+    }
+
+    pub(super) const fn hidden(&self) -> Fixed {
+        self.hidden
+    }
+
+    pub(super) const fn slice(&self) -> Fixed {
+        self.slice
+    }
+
+    /// Visible and hidden.
+    pub(crate) fn remaining(&self) -> Fixed {
+        self.visible + self.hidden
+    }
+}
+
+/// A price with those who stand there.
+#[derive(Debug, Clone)]
+pub(super) struct Level {
+    price: Fixed,
+    first: NodeId,
+    last: NodeId,
+    /// What all show together.
+    visible: Fixed,
+    /// What the market has of it.
+    market: Fixed,
+    /// How many own orders stand here.
+    own: u32,
     /// Recorded books: the displayed quantity.
-    shown: Decimal,
+    pub(super) shown: Fixed,
 }
 
 impl Level {
-    fn sum(&self, of: impl Fn(Maker) -> bool) -> Decimal {
-        self.queue
-            .iter()
-            .filter(|entry| of(entry.maker))
-            .fold(Decimal::ZERO, |sum, entry| sum.saturating_add(entry.quantity))
+    fn new(price: Fixed) -> Self {
+        Level {
+            price,
+            first: NOBODY,
+            last: NOBODY,
+            visible: Fixed::ZERO,
+            market: Fixed::ZERO,
+            own: 0,
+            shown: Fixed::ZERO,
+        }
+    }
+
+    pub(super) const fn price(&self) -> Fixed {
+        self.price
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first == NOBODY && self.shown.is_zero()
     }
 }
 
 /// Which quantities the world sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Display {
+pub enum Display {
+    /// What stands there.
     Live,
+    /// What was recorded.
     Recorded,
+}
+
+/// Sorted so that the best level comes first on both sides.
+type Levels = BTreeMap<Fixed, Level>;
+
+const fn key(side: Side, price: Fixed) -> Fixed {
+    match side {
+        Side::Buy => Fixed::from_units(price.units().saturating_neg()),
+        Side::Sell => price,
+    }
 }
 
 /// The book of one symbol.
 #[derive(Debug, Clone)]
-pub(crate) struct Book {
-    display: Display,
-    bids: BTreeMap<Decimal, Level>,
-    asks: BTreeMap<Decimal, Level>,
-    update_id: u64,
+pub struct Book {
+    pub(super) display: Display,
+    bids: Levels,
+    asks: Levels,
+    places: Vec<Place>,
+    free: Vec<NodeId>,
+    pub(super) update_id: u64,
     /// Levels that changed since they were last asked for. Live books only.
-    changed: BTreeSet<(bool, Decimal)>,
+    changed: Vec<(bool, Fixed)>,
+    /// Their list is made unique when it is this long.
+    tidy_at: usize,
     /// The newest recorded quote: depth messages are older than it and must not undo it.
-    quote: Option<(u64, Row, Row)>,
+    pub(super) quote: Option<(u64, Row, Row)>,
 }
 
 impl Book {
-    pub(crate) fn new(display: Display) -> Self {
+    /// An empty book.
+    pub fn new(display: Display) -> Self {
         Book {
             display,
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
+            places: Vec::new(),
+            free: Vec::new(),
             update_id: 1,
-            changed: BTreeSet::new(),
+            changed: Vec::new(),
+            tidy_at: TIDY_AT,
             quote: None,
         }
     }
@@ -90,14 +198,14 @@ impl Book {
         self.changed.clear();
     }
 
-    fn side(&self, side: Side) -> &BTreeMap<Decimal, Level> {
+    pub(super) fn side(&self, side: Side) -> &Levels {
         match side {
             Side::Buy => &self.bids,
             Side::Sell => &self.asks,
         }
     }
 
-    fn side_mut(&mut self, side: Side) -> &mut BTreeMap<Decimal, Level> {
+    fn side_mut(&mut self, side: Side) -> &mut Levels {
         match side {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
@@ -105,57 +213,98 @@ impl Book {
     }
 
     /// Best first.
-    fn walk(&self, side: Side) -> Box<dyn Iterator<Item = (&Decimal, &Level)> + '_> {
-        match side {
-            Side::Buy => Box::new(self.bids.iter().rev()),
-            Side::Sell => Box::new(self.asks.iter()),
+    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = &Level> {
+        self.side(side).values()
+    }
+
+    pub(super) fn place(&self, node: NodeId) -> Option<&Place> {
+        self.places.get(usize::try_from(node.0).ok()?)
+    }
+
+    pub(super) fn place_mut(&mut self, node: NodeId) -> Option<&mut Place> {
+        self.places.get_mut(usize::try_from(node.0).ok()?)
+    }
+
+    /// What is left of the order in this place.
+    pub fn remaining(&self, node: NodeId) -> Fixed {
+        self.place(node).map_or(Fixed::ZERO, Place::remaining)
+    }
+
+    /// Those who stand at a level, oldest first.
+    pub(super) fn queue(&self, level: &Level) -> Queue<'_> {
+        Queue { book: self, next: level.first }
+    }
+
+    pub(super) fn level(&self, side: Side, price: Fixed) -> Option<&Level> {
+        self.side(side).get(&key(side, price))
+    }
+
+    pub(super) fn level_mut(&mut self, side: Side, price: Fixed) -> &mut Level {
+        self.side_mut(side).entry(key(side, price)).or_insert_with(|| Level::new(price))
+    }
+
+    fn touched(&mut self, side: Side, price: Fixed) {
+        if self.display == Display::Recorded {
+            return;
+        }
+        self.update_id = self.update_id.saturating_add(1);
+        let change = (side == Side::Buy, price);
+        if self.changed.last() != Some(&change) {
+            self.changed.push(change);
+            if self.changed.len() >= self.tidy_at {
+                self.changed.sort_unstable();
+                self.changed.dedup();
+                self.tidy_at = TIDY_AT.max(self.changed.len().saturating_mul(2));
+            }
         }
     }
 
-    fn touched(&mut self, side: Side, price: Decimal) {
-        if self.display == Display::Live {
-            self.update_id = self.update_id.saturating_add(1);
-            self.changed.insert((side == Side::Buy, price));
-        }
-        let map = self.side_mut(side);
-        if map.get(&price).is_some_and(|level| level.queue.is_empty() && level.shown.is_zero()) {
-            map.remove(&price);
-        }
-    }
-
+    /// Number of the last change.
     pub(crate) fn update_id(&self) -> u64 {
         self.update_id
     }
 
-    /// Levels that changed since the last call, with what is there now; bids then asks.
-    pub(crate) fn take_changed(&mut self) -> BTreeSet<(bool, Decimal)> {
-        std::mem::take(&mut self.changed)
+    /// Levels that changed since the last call; asks, then bids, each by price.
+    pub(crate) fn take_changed(&mut self) -> Vec<(bool, Decimal)> {
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        changed.into_iter().map(|(bid, price)| (bid, price.decimal())).collect()
     }
 
-    fn seen(&self, level: &Level) -> Decimal {
+    fn seen(&self, level: &Level) -> Fixed {
         match self.display {
-            Display::Live => level.sum(|_| true),
+            Display::Live => level.visible,
             Display::Recorded => level.shown,
         }
     }
 
     /// What the world sees at a price.
     pub(crate) fn displayed(&self, side: Side, price: Decimal) -> Decimal {
-        self.side(side).get(&price).map_or(Decimal::ZERO, |level| self.seen(level))
+        self.level(side, Fixed::floor(price)).map_or(Decimal::ZERO, |level| self.seen(level).decimal())
+    }
+
+    fn seen_levels(&self, side: Side) -> impl Iterator<Item = (Fixed, Fixed)> {
+        self.levels(side).map(|level| (level.price, self.seen(level))).filter(|(_, seen)| !seen.is_zero())
     }
 
     /// Levels as the world sees them, best first.
     pub(crate) fn rows(&self, side: Side, limit: usize) -> Vec<Row> {
-        self.walk(side)
-            .map(|(price, level)| Row { price: *price, quantity: self.seen(level) })
-            .filter(|row| !row.quantity.is_zero())
+        self.seen_levels(side)
             .take(limit)
+            .map(|(price, seen)| Row { price: price.decimal(), quantity: seen.decimal() })
             .collect()
     }
 
     /// The best level that the world sees.
     pub(crate) fn best(&self, side: Side) -> Option<Row> {
-        self.rows(side, 1).first().copied()
+        let (price, seen) = self.seen_levels(side).next()?;
+        Some(Row { price: price.decimal(), quantity: seen.decimal() })
+    }
+
+    /// Price of the level that stands `behind` levels behind the best one.
+    pub fn price_of_level(&self, side: Side, behind: usize) -> Option<Fixed> {
+        self.seen_levels(side).nth(behind).map(|(price, _)| price)
     }
 
     /// A snapshot of the best levels.
@@ -168,246 +317,274 @@ impl Book {
         }
     }
 
-    /// What a taker meets, by price then time.
-    pub(crate) fn offers(&self, side: Side) -> impl Iterator<Item = Offer> + '_ {
-        self.walk(side).flat_map(|(price, level)| {
-            let price = *price;
-            level.queue.iter().filter(|entry| !entry.quantity.is_zero()).map(move |entry| Offer {
-                price,
-                quantity: entry.quantity,
-                maker: entry.maker,
-            })
-        })
+    /// Numbers of the own orders that stand here.
+    #[cfg(test)]
+    pub(crate) fn own_orders(&self) -> Vec<u64> {
+        let of = |place: &Place| match place.maker {
+            Maker::Own(order) => Some(order),
+            Maker::Market => None,
+        };
+        let levels = self.levels(Side::Buy).chain(self.levels(Side::Sell));
+        levels.flat_map(|level| self.queue(level)).filter_map(|(_, place)| of(place)).collect()
     }
 
     /// Best price of own orders.
-    pub(crate) fn best_own(&self, side: Side) -> Option<Decimal> {
-        self.walk(side)
-            .find(|(_, level)| level.queue.iter().any(|entry| entry.maker != Maker::Market))
-            .map(|(price, _)| *price)
+    pub(crate) fn best_own(&self, side: Side) -> Option<Fixed> {
+        self.levels(side).find(|level| level.own > 0).map(Level::price)
+    }
+
+    /// Prices at which the market stands.
+    pub(crate) fn market_prices(&self, side: Side) -> Vec<Fixed> {
+        self.levels(side).filter(|level| level.market.is_positive()).map(Level::price).collect()
+    }
+
+    fn insert(&mut self, place: Place, at_front: bool) -> NodeId {
+        let node = match self.free.pop() {
+            Some(node) => {
+                if let Some(slot) = self.place_mut(node) {
+                    *slot = place;
+                }
+                node
+            }
+            None => {
+                let node = NodeId(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+                self.places.push(place);
+                node
+            }
+        };
+        self.link(node, at_front);
+        node
+    }
+
+    /// Puts a place into its level's queue and counts it.
+    fn link(&mut self, node: NodeId, at_front: bool) {
+        let Some(place) = self.place(node).copied() else {
+            return;
+        };
+        let level = self.level_mut(place.side, place.price);
+        level.visible += place.visible;
+        match place.maker {
+            Maker::Market => level.market += place.visible,
+            Maker::Own(_) => level.own = level.own.saturating_add(1),
+        }
+        let (first, last) = (level.first, level.last);
+        let (before, after) = if at_front { (NOBODY, first) } else { (last, NOBODY) };
+        if at_front || first == NOBODY {
+            level.first = node;
+        }
+        if !at_front || last == NOBODY {
+            level.last = node;
+        }
+        if let Some(place) = self.place_mut(node) {
+            (place.before, place.after) = (before, after);
+        }
+        if let Some(neighbour) = self.place_mut(before) {
+            neighbour.after = node;
+        }
+        if let Some(neighbour) = self.place_mut(after) {
+            neighbour.before = node;
+        }
+    }
+
+    /// Takes a place out of its queue; the level goes with its last one.
+    fn unlink(&mut self, node: NodeId) {
+        let Some(place) = self.place(node).copied() else {
+            return;
+        };
+        if let Some(neighbour) = self.place_mut(place.before) {
+            neighbour.after = place.after;
+        }
+        if let Some(neighbour) = self.place_mut(place.after) {
+            neighbour.before = place.before;
+        }
+        let level = self.level_mut(place.side, place.price);
+        level.visible -= place.visible;
+        match place.maker {
+            Maker::Market => level.market -= place.visible,
+            Maker::Own(_) => level.own = level.own.saturating_sub(1),
+        }
+        if level.first == node {
+            level.first = place.after;
+        }
+        if level.last == node {
+            level.last = place.before;
+        }
+        if level.is_empty() {
+            self.side_mut(place.side).remove(&key(place.side, place.price));
+        }
     }
 
     /// An own order joins the end of its level's queue.
-    pub(crate) fn rest(&mut self, side: Side, price: Decimal, order: u64, quantity: Decimal) {
-        let level = self.side_mut(side).entry(price).or_default();
-        let ahead = level.shown;
-        level.queue.push_back(Entry { maker: Maker::Own(order), quantity, ahead });
+    pub fn rest(&mut self, side: Side, price: Fixed, order: Resting) -> NodeId {
+        let ahead = self.level(side, price).map_or(Fixed::ZERO, |level| level.shown);
+        let slice = order.iceberg.unwrap_or(order.quantity).min(order.quantity);
+        let node = self.insert(
+            Place {
+                maker: Maker::Own(order.order),
+                owner: Some(order.owner),
+                self_trade: order.self_trade,
+                side,
+                price,
+                visible: slice,
+                hidden: order.quantity - slice,
+                slice,
+                ahead,
+                before: NOBODY,
+                after: NOBODY,
+            },
+            false,
+        );
+        self.touched(side, price);
+        node
+    }
+
+    fn insert_market(&mut self, side: Side, price: Fixed, quantity: Fixed, at_front: bool) {
+        self.insert(
+            Place {
+                maker: Maker::Market,
+                owner: None,
+                self_trade: SelfTrade::None,
+                side,
+                price,
+                visible: quantity,
+                hidden: Fixed::ZERO,
+                slice: quantity,
+                ahead: Fixed::ZERO,
+                before: NOBODY,
+                after: NOBODY,
+            },
+            at_front,
+        );
+    }
+
+    /// Takes an order away.
+    pub fn remove(&mut self, node: NodeId) {
+        let Some(place) = self.place(node).copied() else {
+            return;
+        };
+        self.unlink(node);
+        self.free.push(node);
+        self.touched(place.side, place.price);
+    }
+
+    /// Makes an order smaller without losing its place; what is hidden goes first.
+    pub fn shrink(&mut self, node: NodeId, remaining: Fixed) {
+        let Some(place) = self.place_mut(node) else {
+            return;
+        };
+        let before = place.visible;
+        place.visible = before.min(remaining);
+        place.hidden = place.hidden.min(remaining - place.visible);
+        let (less, side, price, maker) = (before - place.visible, place.side, place.price, place.maker);
+        self.less(side, price, maker, less);
         self.touched(side, price);
     }
 
-    /// Takes an own order away.
-    pub(crate) fn remove(&mut self, side: Side, price: Decimal, order: u64) {
-        if let Some(level) = self.side_mut(side).get_mut(&price) {
-            level.queue.retain(|entry| entry.maker != Maker::Own(order));
-            self.touched(side, price);
+    fn less(&mut self, side: Side, price: Fixed, maker: Maker, less: Fixed) {
+        let level = self.level_mut(side, price);
+        level.visible -= less;
+        if maker == Maker::Market {
+            level.market -= less;
         }
     }
 
-    /// Makes an own order smaller without losing its place.
-    pub(crate) fn shrink(&mut self, side: Side, price: Decimal, order: u64, quantity: Decimal) {
-        if let Some(level) = self.side_mut(side).get_mut(&price) {
-            for entry in level.queue.iter_mut().filter(|entry| entry.maker == Maker::Own(order)) {
-                entry.quantity = entry.quantity.min(quantity);
-            }
-            self.touched(side, price);
-        }
-    }
-
-    /// Carries out one trade of a plan.
-    pub(crate) fn consume(&mut self, side: Side, price: Decimal, maker: Maker, quantity: Decimal) {
-        let Some(level) = self.side_mut(side).get_mut(&price) else {
+    /// Takes from the visible part. An iceberg shows its next slice at the end of the
+    /// queue; a place with nothing left is gone.
+    pub fn take(&mut self, node: NodeId, quantity: Fixed) {
+        let Some(place) = self.place_mut(node) else {
             return;
         };
-        let mut left = quantity;
-        for entry in level.queue.iter_mut().filter(|entry| entry.maker == maker) {
-            let taken = entry.quantity.min(left);
-            entry.quantity = entry.quantity.saturating_sub(taken);
-            left = left.saturating_sub(taken);
-            if left.is_zero() {
-                break;
+        let taken = quantity.min(place.visible);
+        let (side, price, maker) = (place.side, place.price, place.maker);
+        let (left, hidden) = (place.visible - taken, place.hidden);
+        if left.is_positive() {
+            place.visible = left;
+            self.less(side, price, maker, taken);
+        } else if hidden.is_positive() {
+            self.unlink(node);
+            let ahead = self.level(side, price).map_or(Fixed::ZERO, |level| level.shown);
+            if let Some(place) = self.place_mut(node) {
+                place.visible = place.slice.min(hidden);
+                place.hidden = hidden - place.visible;
+                place.ahead = ahead;
             }
+            self.link(node, false);
+        } else {
+            self.unlink(node);
+            self.free.push(node);
         }
-        level.queue.retain(|entry| !entry.quantity.is_zero());
         self.touched(side, price);
     }
 
     /// Live: the market's quantity at a price becomes this. More joins the end of the
     /// queue, less leaves from its end.
-    pub(crate) fn set_market(&mut self, side: Side, price: Decimal, quantity: Decimal) {
-        let level = self.side_mut(side).entry(price).or_default();
-        let have = level.sum(|maker| maker == Maker::Market);
-        if have == quantity {
-            self.drop_empty(side, price);
-            return;
-        }
+    pub(crate) fn set_market(&mut self, side: Side, price: Fixed, quantity: Fixed) {
+        let (have, last) = self.level(side, price).map_or((Fixed::ZERO, NOBODY), |level| (level.market, level.last));
         if quantity > have {
-            let more = quantity.saturating_sub(have);
-            match level.queue.back_mut() {
-                Some(last) if last.maker == Maker::Market => last.quantity = last.quantity.saturating_add(more),
-                _ => level.queue.push_back(Entry { maker: Maker::Market, quantity: more, ahead: Decimal::ZERO }),
+            let more = quantity - have;
+            match self.place_mut(last) {
+                Some(place) if place.maker == Maker::Market => {
+                    place.visible += more;
+                    place.slice = place.visible;
+                    let level = self.level_mut(side, price);
+                    level.visible += more;
+                    level.market += more;
+                }
+                _ => self.insert_market(side, price, more, false),
+            }
+        } else if quantity < have {
+            let mut less = have - quantity;
+            let mut node = last;
+            while less.is_positive()
+                && let Some(place) = self.place(node).copied()
+            {
+                if place.maker == Maker::Market {
+                    let gone = place.visible.min(less);
+                    less -= gone;
+                    self.take(node, gone);
+                }
+                node = place.before;
             }
         } else {
-            let mut less = have.saturating_sub(quantity);
-            for entry in level.queue.iter_mut().rev().filter(|entry| entry.maker == Maker::Market) {
-                let gone = entry.quantity.min(less);
-                entry.quantity = entry.quantity.saturating_sub(gone);
-                less = less.saturating_sub(gone);
-            }
-            level.queue.retain(|entry| !entry.quantity.is_zero());
+            return;
         }
         self.touched(side, price);
     }
 
-    fn drop_empty(&mut self, side: Side, price: Decimal) {
-        let map = self.side_mut(side);
-        if map.get(&price).is_some_and(|level| level.queue.is_empty() && level.shown.is_zero()) {
-            map.remove(&price);
+    /// Recorded: the market's quantity at a price, at the front of the queue.
+    pub(super) fn put_market(&mut self, side: Side, price: Fixed, quantity: Fixed) {
+        let first = self.level(side, price).map_or(NOBODY, |level| level.first);
+        if self.place(first).is_some_and(|place| place.maker == Maker::Market) {
+            self.unlink(first);
+            self.free.push(first);
+        }
+        if quantity.is_positive() {
+            self.insert_market(side, price, quantity, true);
         }
     }
 
-    /// Prices at which the market stands.
-    pub(crate) fn market_prices(&self, side: Side) -> Vec<Decimal> {
-        self.walk(side)
-            .filter(|(_, level)| level.queue.iter().any(|entry| entry.maker == Maker::Market))
-            .map(|(price, _)| *price)
-            .collect()
-    }
-
-    /// Recorded: a level is displayed with this quantity. What own takers took of it stays
-    /// taken until the displayed quantity changes.
-    fn show(&mut self, side: Side, price: Decimal, quantity: Decimal) {
-        let level = self.side_mut(side).entry(price).or_default();
-        if level.shown != quantity {
-            level.shown = quantity;
-            level.queue.retain(|entry| entry.maker != Maker::Market);
-            if quantity.is_zero() {
-                // Nobody is left who could be ahead.
-                level.queue.iter_mut().for_each(|entry| entry.ahead = Decimal::ZERO);
-            } else {
-                level.queue.push_front(Entry { maker: Maker::Market, quantity, ahead: Decimal::ZERO });
-            }
-        }
-        self.drop_empty(side, price);
-    }
-
-    /// Nothing is displayed any more at these prices, but for the named ones.
-    fn hide(&mut self, side: Side, prices: impl RangeBounds<Decimal>, keep: &[Row]) {
-        let gone: Vec<_> = self
-            .side(side)
-            .range(prices)
-            .filter(|(price, level)| !level.shown.is_zero() && !keep.iter().any(|row| row.price == **price))
-            .map(|(price, _)| *price)
-            .collect();
-        for price in gone {
-            self.show(side, price, Decimal::ZERO);
+    /// Drops a level at which nothing stands and nothing is shown.
+    pub(super) fn drop_empty(&mut self, side: Side, price: Fixed) {
+        if self.level(side, price).is_some_and(Level::is_empty) {
+            self.side_mut(side).remove(&key(side, price));
         }
     }
+}
 
-    /// Recorded: best bid and ask. Everything better is gone.
-    pub(crate) fn play_quote(&mut self, update_id: u64, bid: Row, ask: Row) {
-        if self.quote.as_ref().is_some_and(|(newest, ..)| *newest > update_id) || self.update_id > update_id {
-            return;
-        }
-        self.quote = Some((update_id, bid, ask));
-        self.apply_quote(bid, ask);
-    }
+/// Those who stand at a level, oldest first.
+#[derive(Debug)]
+pub(super) struct Queue<'a> {
+    book: &'a Book,
+    next: NodeId,
+}
 
-    fn apply_quote(&mut self, bid: Row, ask: Row) {
-        self.hide(Side::Buy, (Bound::Excluded(bid.price), Bound::Unbounded), &[]);
-        self.hide(Side::Sell, ..ask.price, &[]);
-        self.show(Side::Buy, bid.price, bid.quantity);
-        self.show(Side::Sell, ask.price, ask.quantity);
-    }
+impl<'a> Iterator for Queue<'a> {
+    type Item = (NodeId, &'a Place);
 
-    fn quote_again(&mut self) {
-        match self.quote {
-            Some((newest, bid, ask)) if newest > self.update_id => self.apply_quote(bid, ask),
-            _ => {}
-        }
-    }
-
-    /// Recorded: levels that changed.
-    pub(crate) fn play_depth(&mut self, update: &DepthUpdate) {
-        if update.last_update_id <= self.update_id {
-            return;
-        }
-        self.update_id = update.last_update_id;
-        for (side, rows) in [(Side::Buy, &update.bids), (Side::Sell, &update.asks)] {
-            for row in rows {
-                self.show(side, row.price, row.quantity);
-            }
-        }
-        self.quote_again();
-    }
-
-    /// Recorded: the best levels. Levels behind the last one given stay as they are.
-    pub(crate) fn play_snapshot(&mut self, book: &Snapshot) {
-        if book.last_update_id < self.update_id {
-            return;
-        }
-        self.update_id = book.last_update_id;
-        let (last_bid, last_ask) = (book.bids.last().map(|row| row.price), book.asks.last().map(|row| row.price));
-        if let Some(last) = last_bid {
-            self.hide(Side::Buy, last.., &book.bids);
-        }
-        if let Some(last) = last_ask {
-            self.hide(Side::Sell, ..=last, &book.asks);
-        }
-        for (side, rows) in [(Side::Buy, &book.bids), (Side::Sell, &book.asks)] {
-            for row in rows {
-                self.show(side, row.price, row.quantity);
-            }
-        }
-        self.quote_again();
-    }
-
-    /// Recorded: a trade happened. Returns which own orders it fills and by how much.
-    pub(crate) fn play_trade(
-        &mut self,
-        price: Decimal,
-        quantity: Decimal,
-        aggressor: Side,
-    ) -> Vec<(u64, Decimal, Decimal)> {
-        let mut fills = Vec::new();
-        for side in [Side::Buy, Side::Sell] {
-            let mut left = quantity;
-            let reached: Vec<Decimal> = match side {
-                Side::Buy => self.bids.range(price..).rev().map(|(price, _)| *price).collect(),
-                Side::Sell => self.asks.range(..=price).map(|(price, _)| *price).collect(),
-            };
-            for level_price in reached {
-                let Some(level) = self.side_mut(side).get_mut(&level_price) else {
-                    continue;
-                };
-                for entry in &mut level.queue {
-                    let Maker::Own(order) = entry.maker else {
-                        continue;
-                    };
-                    let filled = if level_price == price {
-                        if aggressor == side {
-                            continue;
-                        }
-                        let passed = entry.ahead.min(quantity);
-                        entry.ahead = entry.ahead.saturating_sub(passed);
-                        // What is ahead of this order is ahead of those behind it too.
-                        left = left.min(quantity.saturating_sub(passed));
-                        entry.quantity.min(left)
-                    } else {
-                        entry.quantity
-                    };
-                    if filled.is_zero() {
-                        continue;
-                    }
-                    entry.quantity = entry.quantity.saturating_sub(filled);
-                    if level_price == price {
-                        left = left.saturating_sub(filled);
-                    }
-                    fills.push((order, level_price, filled));
-                }
-                level.queue.retain(|entry| !entry.quantity.is_zero());
-                self.drop_empty(side, level_price);
-            }
-        }
-        fills
+    fn next(&mut self) -> Option<Self::Item> {
+        let node = self.next;
+        let place = self.book.place(node)?;
+        self.next = place.after;
+        Some((node, place))
     }
 }

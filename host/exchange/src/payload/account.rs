@@ -1,6 +1,6 @@
 //! What the exchange writes about an account.
 
-use ringfence_model::Decimal;
+use ringfence_model::{Balance, Decimal};
 use ringfence_wire::number;
 use ringfence_wire::rest::{self, AccountBalance};
 use serde::Serialize;
@@ -61,6 +61,7 @@ fn basis_points(rate: Decimal) -> u64 {
 pub(crate) fn account(
     place: usize,
     account: &Account,
+    balances: Vec<Balance>,
     commission: &Commission,
     omit_zero: bool,
     unit: TimeUnit,
@@ -80,8 +81,7 @@ pub(crate) fn account(
         prevent_sor: false,
         update_time: unit.write(account.updated),
         account_type: "SPOT",
-        balances: account
-            .balances()
+        balances: balances
             .into_iter()
             .filter(|balance| !omit_zero || !balance.free.is_zero() || !balance.locked.is_zero())
             .map(|balance| AccountBalance { asset: balance.asset, free: balance.free, locked: balance.locked })

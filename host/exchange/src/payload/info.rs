@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::filters::{ExchangeFilters, Filters, PriceRange};
 use crate::config::{LimitConfig, SymbolConfig, SymbolStatus};
 use crate::http::call::{Ask, Door};
-use crate::order::SelfTrade;
+use crate::matching::SelfTrade;
 
 /// All order types of the venue.
 const ORDER_TYPES: [&str; 7] =
@@ -238,8 +238,8 @@ fn symbol(rules: &SymbolConfig, status: SymbolStatus, show_sets: bool) -> String
     let tail = rest::write(&Tail {
         permissions: [],
         permission_sets: if show_sets { &rules.permission_sets } else { &[] },
-        default_self_trade_prevention_mode: SelfTrade::ALLOWED[0].word(),
-        allowed_self_trade_prevention_modes: SelfTrade::ALLOWED.iter().map(|mode| mode.word()).collect(),
+        default_self_trade_prevention_mode: SelfTrade::ALL[0].word(),
+        allowed_self_trade_prevention_modes: SelfTrade::ALL.iter().map(|mode| mode.word()).collect(),
     });
     format!(
         r#"{},"filters":[{}],{}"#,
