@@ -171,7 +171,7 @@ pub(crate) fn report(
         },
         X: order.status.word(),
         r: match happened {
-            Happened::Expired { reject } | Happened::Rejected { reject } => *reject,
+            Happened::Expired { reject } | Happened::Rejected { reject } => reject,
             _ => "NONE",
         },
         i: order.id,
