@@ -483,7 +483,7 @@ mod tests {
         assert_eq!(config.grant("a").allocation, [("USDT".to_owned(), Decimal::TEN)]);
     }
 
-    /// A signer's public key, made for this test.
+    /// A public key: the one of minisign itself.
     const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 
     #[test]
