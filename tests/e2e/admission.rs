@@ -93,7 +93,7 @@ fn the_sheet_says_what_a_plugin_is() {
     assert_eq!(sheet["sha256"].as_str().unwrap().len(), 64);
     let output = run(dir.path(), &["inspect", "rsi-reversion.wasm"]);
     let text = String::from_utf8_lossy(&output.stdout);
-    for part in ["javascript", "wishes for", "BTCUSDT", "parameter", "imports"] {
+    for part in ["javascript", "wishes for", "ETHUSDT", "parameter", "imports"] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }

@@ -118,7 +118,7 @@ fn limits_of_the_scan_name_their_rule() {
     assert_eq!(refused(evil().fields("(memory $large 2000)")), Rule::MemoryBytes);
     assert_eq!(refused(evil().fields(&format!("(func (param {}))", "i32 ".repeat(101)))), Rule::Parameters);
     assert_eq!(refused(evil().fields(&format!("(func (local {}))", "i32 ".repeat(10_001)))), Rule::Locals);
-    assert_eq!(refused(evil().fields(&format!("(func {})", "nop ".repeat(600_000)))), Rule::BodyBytes);
+    assert_eq!(refused(evil().fields(&format!("(func {})", "nop ".repeat(1_100_000)))), Rule::BodyBytes);
     let table = format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(100_000));
     assert_eq!(refused(evil().fields(&table.repeat(11))), Rule::BranchTargets);
     assert_eq!(
