@@ -29,6 +29,8 @@ pub fn tight() -> Budgets {
         shutdown: call(100),
         save: call(50),
         each: CallTime { soft: Duration::ZERO, hard: Duration::ZERO },
+        // However busy the machine is, a batch has all that waits.
+        turn: Duration::from_secs(10),
         ..Budgets::default()
     }
 }
