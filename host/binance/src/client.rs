@@ -1,31 +1,35 @@
-//! The sockets around the pure parts: one REST pool, one stream socket, one user data
-//! socket. What arrives goes to the sink that the caller gave; the sink may wait, then
+//! The sockets around the pure parts: one REST pool, stream sockets, one socket for orders
+//! and user data. What arrives goes to the sink that the caller gave; the sink may wait, then
 //! the sockets wait too and the venue buffers.
 //!
 //! | module | holds |
 //! |--|--|
+//! | [`transport`] | what all of it stands on: HTTP, sockets, a clock |
+//! | [`net`] | the real transport |
 //! | [`checkup`] | a look at the venue, step by step |
 //! | `rest` | sending one request, within the limits |
 //! | `socket` | opening a socket |
 //! | `state` | what outlives a restart |
-//! | `streams` | the market stream socket |
+//! | `streams` | the sockets of market streams |
 //! | `timekeeper` | keeps the estimate of the venue's clock |
-//! | `books` | depth snapshots for its depth streams |
-//! | `user_data` | the user data socket |
+//! | `books` | depth snapshots for their depth streams |
+//! | `api` | the WebSocket API: orders and user data |
 
+mod api;
 mod books;
 pub mod checkup;
+pub mod net;
 mod rest;
 mod socket;
 mod state;
 mod streams;
 pub(crate) mod timekeeper;
-mod user_data;
+pub mod transport;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use ringfence_model::event::Kline;
 use ringfence_model::event::OrderReason;
@@ -36,6 +40,7 @@ use ringfence_wire::rest::{ExchangeInfo, read};
 use ringfence_wire::stream::stream_name;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::answer;
 use crate::breaker::{Breakers, Family};
@@ -43,8 +48,12 @@ use crate::clock::{Estimate, VenueClock};
 use crate::credentials::{Credentials, without_signatures};
 use crate::limits::{Limits, Priority, Requester, SocketLimits};
 use crate::request::{self, Request};
+use crate::streams::shard::ShardRules;
+use crate::streams::shares::ShareRules;
+use net::Net;
 use rest::SendError;
 use streams::StreamCommand;
+use transport::Transport;
 
 /// How long the user stream may take to be up at the start.
 const START_WITHIN: Duration = Duration::from_secs(15);
@@ -89,6 +98,25 @@ pub enum ClientEvent {
     },
     /// For the operator.
     Notice(String),
+    /// For the operator, loudly: it has failed again and again, or does not mend itself.
+    Alarm(String),
+}
+
+/// How the client uses sockets. The defaults are the venue's limits with some room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tuning {
+    /// How streams are spread over connections.
+    pub shares: ShareRules,
+    /// How patient a connection of market streams is.
+    pub connection: ShardRules,
+    /// Whether orders go over the WebSocket API while it is up; else only REST carries them.
+    pub orders_over_socket: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning { shares: ShareRules::default(), connection: ShardRules::default(), orders_over_socket: true }
+    }
 }
 
 /// Takes what the client tells. Called from the client's tasks; may wait.
@@ -163,12 +191,15 @@ pub struct Counts {
 
 struct Shared {
     config: ClientConfig,
-    http: reqwest::Client,
+    tuning: Tuning,
+    /// The connection of the WebSocket API that takes requests, if one is up.
+    line: Mutex<Option<(u64, api::Line)>>,
+    transport: Arc<dyn Transport>,
     instruments: Vec<Instrument>,
     clock: Mutex<VenueClock>,
     limits: Mutex<Limits>,
     breakers: Mutex<Breakers>,
-    started: (SystemTime, Instant),
+    started: (Timestamp, Instant),
     received: AtomicU64,
     unparsed: AtomicU64,
     /// The venue has found our timestamp wrong.
@@ -178,38 +209,29 @@ struct Shared {
 
 impl Shared {
     /// Nothing is sent yet.
-    fn new(config: ClientConfig, sink: Sink) -> Result<Self, ClientError> {
-        // The second client of a process finds the provider set; that is no error.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = reqwest::Client::builder()
-            .timeout(rest::TIMEOUT)
-            .connect_timeout(rest::CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            // Following one would send an order twice, or take some page for the venue's answer.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| ClientError::Setup(error.to_string()))?;
-        Ok(Shared {
+    fn new(transport: Arc<dyn Transport>, tuning: Tuning, config: ClientConfig, sink: Sink) -> Self {
+        let started = (transport.unix_time(), Instant::now());
+        Shared {
             config,
-            http,
+            tuning,
+            line: Mutex::default(),
+            transport,
             instruments: Vec::new(),
             clock: Mutex::default(),
             limits: Mutex::default(),
             breakers: Mutex::default(),
-            started: (SystemTime::now(), Instant::now()),
+            started,
             received: AtomicU64::new(0),
             unparsed: AtomicU64::new(0),
             clock_wrong: Notify::new(),
             sink,
-        })
+        }
     }
 
     /// The machine's time, which never jumps.
     fn machine(&self) -> Timestamp {
-        let since = self.started.0.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = since.saturating_add(self.started.1.elapsed());
-        Timestamp(u64::try_from(now.as_micros()).unwrap_or(u64::MAX))
+        let (start, since) = self.started;
+        start.plus(Micros(u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)))
     }
 
     fn now(&self) -> Timestamp {
@@ -235,6 +257,17 @@ impl Shared {
 
     fn tell(&self, event: VenueEvent) {
         (self.sink)(ClientEvent::Venue { received: self.now(), event });
+    }
+
+    /// The moment of the runtime's clock at a time of the machine's.
+    fn instant(&self, at: Timestamp) -> Instant {
+        // Not further than tokio's timers reach.
+        const FURTHEST: u64 = 365 * 86_400_000_000;
+        Instant::now() + Duration::from_micros(at.since(self.machine()).0.min(FURTHEST))
+    }
+
+    fn alarm(&self, text: String) {
+        (self.sink)(ClientEvent::Alarm(without_signatures(&text)));
     }
 
     fn notice(&self, text: String) {
@@ -273,7 +306,22 @@ impl Client {
         symbols: &[String],
         sink: Sink,
     ) -> Result<(Client, Vec<Instrument>), ClientError> {
-        let mut shared = Shared::new(config, sink)?;
+        let net = Net::new().map_err(ClientError::Setup)?;
+        Client::connect_over(Arc::new(net), Tuning::default(), config, symbols, sink).await
+    }
+
+    /// [`Client::connect`] over a transport of the caller's, and with its patience.
+    ///
+    /// # Errors
+    /// The venue can't be reached, does not list a symbol, or refuses the keys.
+    pub async fn connect_over(
+        transport: Arc<dyn Transport>,
+        tuning: Tuning,
+        config: ClientConfig,
+        symbols: &[String],
+        sink: Sink,
+    ) -> Result<(Client, Vec<Instrument>), ClientError> {
+        let mut shared = Shared::new(transport, tuning, config, sink);
         shared.restore();
         for _ in 0..timekeeper::SAMPLES {
             shared.sample_clock().await?;
@@ -296,16 +344,16 @@ impl Client {
             tokio::spawn(state::run(Arc::clone(&shared), stopped.clone())),
         ];
         if let Some(credentials) = shared.config.credentials.clone() {
-            let (up, mut is_up) = watch::channel(user_data::Status::Trying("no attempt yet".to_owned()));
-            tasks.push(tokio::spawn(user_data::run(Arc::clone(&shared), credentials, up, stopped)));
-            let started = tokio::time::timeout(START_WITHIN, is_up.wait_for(|status| *status == user_data::Status::Up))
+            let (up, mut is_up) = watch::channel(api::Status::Trying("no attempt yet".to_owned()));
+            tasks.push(tokio::spawn(api::run(Arc::clone(&shared), credentials, up, stopped)));
+            let started = tokio::time::timeout(START_WITHIN, is_up.wait_for(|status| *status == api::Status::Up))
                 .await
                 .is_ok_and(|up| up.is_ok());
             if !started {
                 stop.send_replace(true);
                 let last = match &*is_up.borrow() {
-                    user_data::Status::Trying(why) => why.clone(),
-                    user_data::Status::Up => String::new(),
+                    api::Status::Trying(why) => why.clone(),
+                    api::Status::Up => String::new(),
                 };
                 return Err(ClientError::NoUserStream { last });
             }
@@ -358,20 +406,16 @@ impl Client {
         name
     }
 
-    /// Begins a market stream.
+    /// Somebody wants a market stream; each call asks for one [`Client::unsubscribe`]. Whoever
+    /// wants a depth stream gets a book, too.
     pub fn subscribe(&self, instrument: InstrumentId, stream: StreamKind) {
         if let Some(name) = self.stream(instrument, stream) {
             // The task ends only with the client.
-            drop(
-                self.commands.send(StreamCommand::Begin {
-                    name,
-                    snapshot_of: (stream == StreamKind::Depth).then_some(instrument),
-                }),
-            );
+            drop(self.commands.send(StreamCommand::Begin { name, instrument, stream }));
         }
     }
 
-    /// Ends a market stream.
+    /// Somebody does not want a market stream any more.
     pub fn unsubscribe(&self, instrument: InstrumentId, stream: StreamKind) {
         if let Some(name) = self.stream(instrument, stream) {
             drop(self.commands.send(StreamCommand::End { name }));
@@ -379,7 +423,7 @@ impl Client {
     }
 
     async fn command(&self, kind: CommandKind, id: &ClientOrderId, request: &Request) -> VenueEvent {
-        let outcome = match self.shared.send(self.by, request, true).await {
+        let outcome = match self.shared.submit(self.by, request).await {
             Ok((status, body)) => answer::outcome(status, &body),
             Err(SendError::Limited { .. }) => CommandOutcome::Rejected(OrderReason::RateLimit),
             Err(SendError::NotSent(_) | SendError::NoCredentials | SendError::Unwell { .. }) => {
@@ -466,6 +510,20 @@ impl Client {
             }
         }
     }
+}
+
+/// The venue listens on two ports; after every third failure in a row the other one is tried.
+pub(crate) fn other_port(url: &str, failures: u32) -> String {
+    if (failures / 3).is_multiple_of(2) {
+        return url.to_owned();
+    }
+    if url.contains(":9443") {
+        return url.replacen(":9443", ":443", 1);
+    }
+    if url.contains(".binance.com:443") {
+        return url.replacen(":443", ":9443", 1);
+    }
+    url.to_owned()
 }
 
 /// How long a wait for limits is, in words.

@@ -10,6 +10,7 @@
 //! | [`limits`] | the venue's windows, pure |
 //! | [`breaker`] | leaving alone what fails again and again, pure |
 //! | [`reconnect`] | when to try again, pure |
+//! | [`streams`] | market streams: sharing, renewal, silence, pure |
 //! | [`clock`] | the venue's clock, estimated from round trips, pure |
 //! | [`client`] | [`Client`]: the sockets around all of it |
 //!
@@ -26,6 +27,7 @@ pub mod error;
 pub mod limits;
 pub mod reconnect;
 pub mod request;
+pub mod streams;
 
-pub use client::{Client, ClientConfig, ClientError, ClientEvent, Counts};
+pub use client::{Client, ClientConfig, ClientError, ClientEvent, Counts, Tuning};
 pub use credentials::Credentials;

@@ -1,19 +1,35 @@
-//! Requests as values: what is asked, what it costs, and how it is signed.
+//! Requests as values: what is asked, what it costs, and how it is signed, for REST and
+//! for the WebSocket API alike.
 //!
-//! Source: Binance, "Public Rest API", spot: paths, parameters, weights. Parameters go in
-//! the query, percent-encoded before they are signed.
+//! Source: Binance, "Public Rest API" and "Public WebSocket API", spot: paths, methods,
+//! parameters, weights. In REST parameters go in the query, percent-encoded before they are
+//! signed; in the WebSocket API they are signed sorted by name and not encoded.
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`market`] | market data and rules |
+//! | [`orders`] | placing, cancelling, amending single orders |
+//! | [`lists`] | OCO, OTO, OTOCO |
+//! | [`account`](mod@account) | the account, its orders and trades |
 
+pub mod account;
+pub mod lists;
+pub mod market;
+pub mod orders;
+
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
-use ringfence_model::order::{MarketSize, Trigger};
-use ringfence_model::venue::{ClientOrderId, VenueOrder};
-use ringfence_model::{Decimal, OrderKind, TimeInForce, Timestamp};
-use ringfence_wire::enums::{interval_text, side_text, time_in_force_text};
+use ringfence_model::Decimal;
 use ringfence_wire::number::short;
 
 use crate::breaker::Family;
 use crate::credentials::{Credentials, without_signatures};
 use crate::limits::{Cost, Priority};
+
+pub use account::{account, key_permissions, my_trades, query};
+pub use market::{depth, exchange_info, klines, ping, time};
+pub use orders::{amend, cancel, place};
 
 /// HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +53,23 @@ impl Method {
     }
 }
 
+/// A parameter before it is encoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Param {
+    name: Cow<'static, str>,
+    value: String,
+    /// In the WebSocket API: JSON text, or JSON as it stands (numbers, booleans, lists).
+    is_text: bool,
+}
+
 /// A request before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     method: Method,
     path: &'static str,
-    params: String,
+    /// The same call of the WebSocket API, if there is one.
+    ws_method: Option<&'static str>,
+    params: Vec<Param>,
     /// Request weight that the venue counts.
     pub weight: u64,
     /// Orders that the venue counts.
@@ -83,34 +110,50 @@ fn encode_into(text: &mut String, value: &str) {
     }
 }
 
+fn json_into(text: &mut String, value: &str, is_text: bool) {
+    if is_text {
+        // Text is always JSON.
+        text.push_str(&serde_json::to_string(value).unwrap_or_default());
+    } else {
+        text.push_str(value);
+    }
+}
+
 impl Request {
-    fn new(method: Method, path: &'static str, weight: u64) -> Self {
+    fn new(method: Method, path: &'static str, ws_method: &'static str, weight: u64) -> Self {
         let priority = if method == Method::Delete { Priority::Cancel } else { Priority::Query };
-        Request { method, path, params: String::with_capacity(256), weight, orders: 0, priority }
+        let params = Vec::with_capacity(12);
+        Request { method, path, ws_method: Some(ws_method), params, weight, orders: 0, priority }
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
-        if !self.params.is_empty() {
-            self.params.push('&');
-        }
-        self.params.push_str(name);
-        self.params.push('=');
-        encode_into(&mut self.params, value);
+    /// For an order, which counts as so many.
+    fn ordering(mut self, orders: u64) -> Self {
+        self.orders = orders;
+        self.priority = Priority::Order;
         self
     }
 
-    fn amount(self, name: &str, value: Decimal) -> Self {
-        self.with(name, &short(value))
+    fn push(mut self, name: impl Into<Cow<'static, str>>, value: String, is_text: bool) -> Self {
+        self.params.push(Param { name: name.into(), value, is_text });
+        self
     }
 
-    fn time_in_force(self, time_in_force: TimeInForce) -> Self {
-        self.with("timeInForce", time_in_force_text(time_in_force))
+    fn with(self, name: impl Into<Cow<'static, str>>, value: &str) -> Self {
+        self.push(name, value.to_owned(), true)
     }
 
-    fn trigger(self, trigger: Trigger) -> Self {
-        match trigger {
-            Trigger::Price(price) => self.amount("stopPrice", price),
-            Trigger::Trailing(points) => self.with("trailingDelta", &points.to_string()),
+    fn number(self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Self {
+        self.push(name, value.to_string(), false)
+    }
+
+    fn amount(self, name: impl Into<Cow<'static, str>>, value: Decimal) -> Self {
+        self.push(name, short(value), true)
+    }
+
+    fn some<T>(self, value: Option<T>, then: impl FnOnce(Self, T) -> Self) -> Self {
+        match value {
+            Some(value) => then(self, value),
+            None => self,
         }
     }
 
@@ -130,10 +173,38 @@ impl Request {
         }
     }
 
+    /// A list of symbols, as JSON.
+    fn symbols(self, symbols: &[String]) -> Self {
+        let names: Vec<_> = symbols.iter().map(|symbol| format!("\"{symbol}\"")).collect();
+        self.push("symbols", format!("[{}]", names.join(",")), false)
+    }
+
+    /// The method of the WebSocket API that does the same.
+    pub const fn ws_method(&self) -> Option<&'static str> {
+        self.ws_method
+    }
+
+    /// Method and path, for messages.
+    pub fn what(&self) -> String {
+        format!("{} {}", self.method.as_str(), self.path)
+    }
+
+    fn query(&self, room: usize) -> String {
+        let mut query = String::with_capacity(256usize.saturating_add(room));
+        for (place, param) in self.params.iter().enumerate() {
+            if place > 0 {
+                query.push('&');
+            }
+            query.push_str(&param.name);
+            query.push('=');
+            encode_into(&mut query, &param.value);
+        }
+        query
+    }
+
     /// Signed by the owner of the key, for a moment of the venue's clock.
     pub fn sign(&self, credentials: &Credentials, timestamp_ms: u64, recv_window_ms: u64) -> Sent {
-        let mut query = String::with_capacity(self.params.len().saturating_add(160));
-        query.push_str(&self.params);
+        let mut query = self.query(160);
         let and = if query.is_empty() { "" } else { "&" };
         let _ = write!(query, "{and}recvWindow={recv_window_ms}&timestamp={timestamp_ms}");
         credentials.sign_into(&mut query, 0);
@@ -142,168 +213,70 @@ impl Request {
 
     /// For endpoints that ask for no key.
     pub fn unsigned(&self) -> Sent {
-        Sent { method: self.method, path: self.path, query: self.params.clone() }
+        Sent { method: self.method, path: self.path, query: self.query(0) }
+    }
+
+    /// The frame of the WebSocket API that asks the same; `None` if there is no such method.
+    /// On a session that is logged on `credentials` may be left out.
+    pub fn frame(
+        &self,
+        id: u64,
+        credentials: Option<&Credentials>,
+        timestamp_ms: u64,
+        recv_window_ms: u64,
+    ) -> Option<String> {
+        frame(self.ws_method?, id, self.params.clone(), credentials, timestamp_ms, recv_window_ms)
     }
 }
 
-/// `POST /api/v3/order`.
-pub fn place(order: &VenueOrder) -> Request {
-    let mut request = Request::new(Method::Post, "/api/v3/order", 1)
-        .with("symbol", &order.symbol)
-        .with("side", side_text(order.side));
-    request.orders = 1;
-    request.priority = Priority::Order;
-    let request = match order.kind {
-        OrderKind::Market(MarketSize::Base(quantity)) => request.with("type", "MARKET").amount("quantity", quantity),
-        OrderKind::Market(MarketSize::Quote(amount)) => request.with("type", "MARKET").amount("quoteOrderQty", amount),
-        OrderKind::Limit { quantity, price, time_in_force, iceberg_quantity } => {
-            let request = request
-                .with("type", "LIMIT")
-                .time_in_force(time_in_force)
-                .amount("quantity", quantity)
-                .amount("price", price);
-            match iceberg_quantity {
-                Some(iceberg) => request.amount("icebergQty", iceberg),
-                None => request,
-            }
-        }
-        OrderKind::LimitMaker { quantity, price } => {
-            request.with("type", "LIMIT_MAKER").amount("quantity", quantity).amount("price", price)
-        }
-        OrderKind::StopLoss { quantity, trigger } => {
-            request.with("type", "STOP_LOSS").amount("quantity", quantity).trigger(trigger)
-        }
-        OrderKind::TakeProfit { quantity, trigger } => {
-            request.with("type", "TAKE_PROFIT").amount("quantity", quantity).trigger(trigger)
-        }
-        OrderKind::StopLossLimit { quantity, trigger, price, time_in_force } => request
-            .with("type", "STOP_LOSS_LIMIT")
-            .time_in_force(time_in_force)
-            .amount("quantity", quantity)
-            .amount("price", price)
-            .trigger(trigger),
-        OrderKind::TakeProfitLimit { quantity, trigger, price, time_in_force } => request
-            .with("type", "TAKE_PROFIT_LIMIT")
-            .time_in_force(time_in_force)
-            .amount("quantity", quantity)
-            .amount("price", price)
-            .trigger(trigger),
+/// A signed frame of a method that REST does not have (`session.logon`, subscriptions).
+pub fn session_frame(
+    method: &str,
+    id: u64,
+    credentials: Option<&Credentials>,
+    timestamp_ms: u64,
+    recv_window_ms: u64,
+) -> String {
+    frame(method, id, Vec::new(), credentials, timestamp_ms, recv_window_ms).unwrap_or_default()
+}
+
+fn frame(
+    method: &str,
+    id: u64,
+    mut params: Vec<Param>,
+    credentials: Option<&Credentials>,
+    timestamp_ms: u64,
+    recv_window_ms: u64,
+) -> Option<String> {
+    let mut add = |name: &'static str, value: String, is_text| {
+        params.push(Param { name: Cow::Borrowed(name), value, is_text });
     };
-    request.with("newClientOrderId", &order.client_order_id.0).with("newOrderRespType", "ACK")
-}
-
-fn of_order(method: Method, path: &'static str, weight: u64, symbol: &str, id: &ClientOrderId) -> Request {
-    Request::new(method, path, weight).with("symbol", symbol).with("origClientOrderId", &id.0)
-}
-
-/// `DELETE /api/v3/order`.
-pub fn cancel(symbol: &str, id: &ClientOrderId) -> Request {
-    of_order(Method::Delete, "/api/v3/order", 1, symbol, id)
-}
-
-/// `PUT /api/v3/order/amend/keepPriority`; the order keeps its client order id.
-pub fn amend(symbol: &str, id: &ClientOrderId, quantity: Decimal) -> Request {
-    let mut request = of_order(Method::Put, "/api/v3/order/amend/keepPriority", 4, symbol, id)
-        .with("newClientOrderId", &id.0)
-        .amount("newQty", quantity);
-    // An amendment makes an order smaller: it reduces.
-    request.priority = Priority::Cancel;
-    request
-}
-
-/// `GET /api/v3/order`.
-pub fn query(symbol: &str, id: &ClientOrderId) -> Request {
-    of_order(Method::Get, "/api/v3/order", 4, symbol, id)
-}
-
-/// `GET /api/v3/myTrades` of one order.
-pub fn my_trades(symbol: &str, order_id: u64) -> Request {
-    Request::new(Method::Get, "/api/v3/myTrades", 5).with("symbol", symbol).with("orderId", &order_id.to_string())
-}
-
-/// `GET /api/v3/account`, zero balances left out.
-pub fn account() -> Request {
-    Request::new(Method::Get, "/api/v3/account", 20).with("omitZeroBalances", "true")
-}
-
-/// `GET /api/v3/ping`.
-pub fn ping() -> Request {
-    Request::new(Method::Get, "/api/v3/ping", 1)
-}
-
-/// `GET /sapi/v1/account/apiRestrictions`: what the key may do. On the live venue only.
-pub fn key_permissions() -> Request {
-    Request::new(Method::Get, "/sapi/v1/account/apiRestrictions", 1)
-}
-
-/// `GET /api/v3/time`.
-pub fn time() -> Request {
-    Request::new(Method::Get, "/api/v3/time", 1)
-}
-
-/// `GET /api/v3/exchangeInfo`.
-pub fn exchange_info(symbols: &[String]) -> Request {
-    let request = Request::new(Method::Get, "/api/v3/exchangeInfo", 20);
-    match symbols {
-        [one] => request.with("symbol", one),
-        many => {
-            let names: Vec<_> = many.iter().map(|symbol| format!("\"{symbol}\"")).collect();
-            request.with("symbols", &format!("[{}]", names.join(",")))
-        }
+    add("timestamp", timestamp_ms.to_string(), false);
+    add("recvWindow", recv_window_ms.to_string(), false);
+    if let Some(credentials) = credentials {
+        add("apiKey", credentials.api_key().to_owned(), true);
     }
-}
-
-/// `GET /api/v3/depth` with the most levels that the host keeps.
-pub fn depth(symbol: &str) -> Request {
-    Request::new(Method::Get, "/api/v3/depth", 50).with("symbol", symbol).with("limit", "1000")
-}
-
-/// `GET /api/v3/klines`; `None` if the venue has no such interval.
-pub fn klines(symbol: &str, interval: u32, start: Option<Timestamp>, limit: u32) -> Option<Request> {
-    let request = Request::new(Method::Get, "/api/v3/klines", 2)
-        .with("symbol", symbol)
-        .with("interval", interval_text(interval)?)
-        .with("limit", &limit.to_string());
-    Some(match start {
-        Some(start) => request.with("startTime", &start.as_millis().to_string()),
-        None => request,
-    })
+    params.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut text = String::with_capacity(512);
+    let _ = write!(text, r#"{{"id":{id},"method":"{method}","params":{{"#);
+    for (place, param) in params.iter().enumerate() {
+        let comma = if place > 0 { "," } else { "" };
+        let _ = write!(text, r#"{comma}"{}":"#, param.name);
+        json_into(&mut text, &param.value, param.is_text);
+    }
+    if let Some(credentials) = credentials {
+        let mut payload = String::with_capacity(320);
+        for (place, param) in params.iter().enumerate() {
+            let and = if place > 0 { "&" } else { "" };
+            let _ = write!(payload, "{and}{}={}", param.name, param.value);
+        }
+        text.push_str(r#","signature":"#);
+        json_into(&mut text, &credentials.sign(&payload), true);
+    }
+    text.push_str("}}");
+    Some(text)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ringfence_model::Side;
-
-    #[test]
-    fn an_order_as_the_venue_wants_it() {
-        let order = VenueOrder {
-            symbol: "BTCUSDT".into(),
-            side: Side::Buy,
-            kind: OrderKind::Limit {
-                quantity: Decimal::new(100, 5),
-                price: Decimal::new(6_183_700, 2),
-                time_in_force: TimeInForce::Gtc,
-                iceberg_quantity: None,
-            },
-            client_order_id: ClientOrderId("s-0-1".into()),
-        };
-        let sent = place(&order).sign(&Credentials::new("k".into(), "s".into()), 1_700_000_000_000, 5_000);
-        assert_eq!((sent.method.as_str(), sent.path), ("POST", "/api/v3/order"));
-        let (payload, signature) = sent.query.rsplit_once("&signature=").unwrap_or_default();
-        assert_eq!(
-            payload,
-            "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=61837&newClientOrderId=s-0-1&newOrderRespType=ACK&recvWindow=5000&timestamp=1700000000000"
-        );
-        assert_eq!(signature, Credentials::new("k".into(), "s".into()).sign(payload));
-    }
-
-    #[test]
-    fn what_is_not_plain_is_encoded_before_it_is_signed() {
-        assert_eq!(
-            query("１２", &ClientOrderId("a b".into())).unsigned().query,
-            "symbol=%EF%BC%91%EF%BC%92&origClientOrderId=a%20b"
-        );
-        assert_eq!(exchange_info(&["A".into(), "B".into()]).unsigned().query, "symbols=%5B%22A%22%2C%22B%22%5D");
-    }
-}
+#[path = "request/tests.rs"]
+mod tests;

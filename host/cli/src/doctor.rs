@@ -304,7 +304,9 @@ impl Report {
             while let Some(event) = inbox.recv().await {
                 match event {
                     ClientEvent::Venue { event: VenueEvent::Market(_), .. } => return true,
-                    ClientEvent::Notice(text) | ClientEvent::Unparsed { error: text } => last = text,
+                    ClientEvent::Notice(text) | ClientEvent::Alarm(text) | ClientEvent::Unparsed { error: text } => {
+                        last = text;
+                    }
                     ClientEvent::Venue { .. } => {}
                 }
             }

@@ -2,7 +2,9 @@
 //!
 //! Source: Binance, "How to manage a local order book correctly", spot: after a snapshot
 //! with `lastUpdateId` drop updates whose `u` is not newer; the first one taken must have
-//! `U <= lastUpdateId + 1 <= u`; each later one must begin right after the one before.
+//! `U <= lastUpdateId + 1 <= u`; each later one must begin right after the one before. USD-M
+//! futures say with `pu` which update came before; whoever reads them makes that the first
+//! number, so that one rule holds for both.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -105,6 +107,16 @@ impl LocalBook {
         self.waiting.clear();
     }
 
+    /// Whether the levels are the venue's as of [`LocalBook::last_update_id`].
+    pub const fn is_in_sync(&self) -> bool {
+        self.in_sync
+    }
+
+    /// The last update that is in the levels.
+    pub const fn last_update_id(&self) -> u64 {
+        self.last_update_id
+    }
+
     /// The best levels; `None` while out of sync.
     pub fn top(&self, levels: usize) -> Option<Book> {
         let level = |(price, quantity): (&Decimal, &Decimal)| Level { price: *price, quantity: *quantity };
@@ -148,6 +160,7 @@ mod tests {
         assert_eq!(book.update(&update(14, 15, vec![])), Applied::Gap);
         assert_eq!(book.top(1), None);
         assert_eq!(book.update(&update(16, 17, vec![])), Applied::Gap, "only a snapshot mends it");
+        assert!(!book.is_in_sync());
     }
 
     proptest! {

@@ -16,6 +16,7 @@ use ringfence_model::{
 
 use crate::actions::{CommandSink, DeskCommand, SeatConfig};
 use crate::board::Board;
+use crate::filters::Known;
 use crate::gate::{self, Picture, Reservation};
 use crate::ledger::Ledger;
 use crate::limits::{Limits, Window};
@@ -175,7 +176,18 @@ impl SeatDesk {
         let instrument = self.instrument(order.instrument).ok_or(Denial::NotPermitted)?;
         let same_side =
             self.orders.values().filter(|open| open.instrument == order.instrument && open.side == order.side);
+        let of_instrument = || self.orders.values().filter(|open| open.instrument == order.instrument);
+        let known = Known {
+            last_price: self.board.last_price(order.instrument),
+            algo_orders: of_instrument().filter(|open| is_algo(&open.kind)).count(),
+            iceberg_orders: of_instrument().filter(|open| is_iceberg(&open.kind)).count(),
+            base: self.ledger.free(&instrument.base).saturating_add(self.ledger.locked(&instrument.base)),
+            open_buys: of_instrument()
+                .filter(|open| open.side == Side::Buy)
+                .fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.remaining())),
+        };
         let picture = Picture {
+            known,
             instrument,
             limits: &self.limits,
             last_price: self.board.last_price(order.instrument),
@@ -381,6 +393,21 @@ impl SeatDesk {
             .flat_map(|instrument| [instrument.base.as_str(), instrument.quote.as_str()])
             .all(|asset| self.ledger.locked(asset) == held.get(asset).copied().unwrap_or_default())
     }
+}
+
+/// What the venue counts as algorithmic: all that waits for a trigger.
+const fn is_algo(kind: &OrderKind) -> bool {
+    matches!(
+        kind,
+        OrderKind::StopLoss { .. }
+            | OrderKind::StopLossLimit { .. }
+            | OrderKind::TakeProfit { .. }
+            | OrderKind::TakeProfitLimit { .. }
+    )
+}
+
+const fn is_iceberg(kind: &OrderKind) -> bool {
+    matches!(kind, OrderKind::Limit { iceberg_quantity: Some(_), .. })
 }
 
 fn reserved_asset(instrument: &Instrument, side: Side) -> &str {

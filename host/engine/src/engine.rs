@@ -144,6 +144,7 @@ impl Engine {
             DeskCommand::Cancel { seat, order, .. } => self.orders.cancel(now, seat, order, out),
             DeskCommand::Amend { seat, order, quantity, .. } => self.orders.amend(now, seat, order, quantity, out),
             DeskCommand::Subscribe { seat, instrument, stream } => {
+                // The client counts who wants what; a later follower of depth needs a book of its own.
                 if self.routing.follow(seat, instrument, stream) {
                     out.push(Output::Subscribe { instrument, stream });
                 }
@@ -177,14 +178,14 @@ impl Engine {
                 Some(report) => drop(self.orders.report(now, &report, true, out)),
                 None => self.orders.not_found(now, &client_order_id, out),
             },
-            VenueEvent::StreamsDown => {
-                for (instrument, stream, seat) in self.routing.all() {
+            VenueEvent::StreamDown { instrument, stream } => {
+                for seat in self.routing.of(instrument, stream) {
                     let body = EventBody::FeedGap { instrument, stream, reason: GapReason::Disconnected, missed: 0 };
                     out.push(Output::Deliver { seat, ts: now, body });
                 }
             }
-            VenueEvent::StreamsUp => {
-                for (instrument, stream, seat) in self.routing.all() {
+            VenueEvent::StreamUp { instrument, stream } => {
+                for seat in self.routing.of(instrument, stream) {
                     out.push(Output::Deliver { seat, ts: now, body: EventBody::FeedResumed { instrument, stream } });
                 }
             }

@@ -7,6 +7,7 @@ use ringfence_model::order::MarketSize;
 use ringfence_model::venue::{ClientOrderId, VenueOrder};
 use ringfence_model::{Decimal, Denial, Instrument, Micros, NewOrder, OrderKind, Side};
 
+use crate::filters::{self, Known};
 use crate::limits::Limits;
 
 /// Longest tag of an order.
@@ -54,6 +55,8 @@ pub(crate) struct Picture<'a> {
     pub(crate) day_pnl: Decimal,
     /// Free balance of base and of quote.
     pub(crate) free: (Decimal, Decimal),
+    /// What the venue's filters ask for.
+    pub(crate) known: Known,
 }
 
 /// What an approved order holds until it ends.
@@ -75,54 +78,11 @@ fn risk(limit: RiskLimit, allowed: Decimal, asked: Decimal) -> Denial {
     Denial::Risk { limit, allowed, asked }
 }
 
-fn is_multiple(value: Decimal, step: Decimal) -> bool {
-    step.is_zero() || value.checked_rem(step).is_some_and(|rest| rest.is_zero())
-}
-
 fn tag_is_sound(tag: Option<&str>) -> bool {
     tag.is_none_or(|tag| {
         (1..=TAG_LENGTH).contains(&tag.len())
             && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     })
-}
-
-/// LOT_SIZE, and for market orders MARKET_LOT_SIZE.
-fn check_quantity(instrument: &Instrument, quantity: Decimal, market: bool) -> Result<(), Denial> {
-    if quantity <= Decimal::ZERO {
-        return Err(Denial::InvalidField(OrderField::Quantity));
-    }
-    let refused = |kind, bound| Denial::Filter { kind, bound, asked: quantity };
-    if quantity < instrument.min_quantity {
-        return Err(refused(FilterKind::LotSize, instrument.min_quantity));
-    }
-    if !instrument.max_quantity.is_zero() && quantity > instrument.max_quantity {
-        return Err(refused(FilterKind::LotSize, instrument.max_quantity));
-    }
-    if market && !instrument.market_max_quantity.is_zero() && quantity > instrument.market_max_quantity {
-        return Err(refused(FilterKind::MarketLotSize, instrument.market_max_quantity));
-    }
-    if !is_multiple(quantity, instrument.step_size) {
-        return Err(refused(FilterKind::LotSize, instrument.step_size));
-    }
-    Ok(())
-}
-
-/// PRICE_FILTER.
-fn check_price(instrument: &Instrument, price: Decimal) -> Result<(), Denial> {
-    if price <= Decimal::ZERO {
-        return Err(Denial::InvalidField(OrderField::Price));
-    }
-    let refused = |bound| Denial::Filter { kind: FilterKind::PriceFilter, bound, asked: price };
-    if price < instrument.min_price {
-        return Err(refused(instrument.min_price));
-    }
-    if !instrument.max_price.is_zero() && price > instrument.max_price {
-        return Err(refused(instrument.max_price));
-    }
-    if !is_multiple(price, instrument.tick_size) {
-        return Err(refused(instrument.tick_size));
-    }
-    Ok(())
 }
 
 /// Everything but quotas of time and sending; what the order will hold if it passes.
@@ -140,7 +100,7 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
     // Base quantity, value in quote, and what a buy reserves per unit of base.
     let (quantity, notional, per_unit) = match order.kind {
         OrderKind::Market(MarketSize::Base(quantity)) => {
-            check_quantity(instrument, quantity, true)?;
+            filters::quantity(instrument, quantity, true)?;
             let price = picture.touch.ok_or_else(unknown_price)?;
             (quantity, product(quantity, price)?, product(price, MARKET_MARGIN)?)
         }
@@ -156,19 +116,20 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
             if iceberg_quantity.is_some() {
                 return Err(Denial::Unsupported);
             }
-            check_quantity(instrument, quantity, false)?;
-            check_price(instrument, price)?;
+            filters::quantity(instrument, quantity, false)?;
+            filters::price(instrument, price, OrderField::Price)?;
             (quantity, product(quantity, price)?, price)
         }
         OrderKind::LimitMaker { quantity, price } => {
-            check_quantity(instrument, quantity, false)?;
-            check_price(instrument, price)?;
+            filters::quantity(instrument, quantity, false)?;
+            filters::price(instrument, price, OrderField::Price)?;
             (quantity, product(quantity, price)?, price)
         }
         _ => return Err(Denial::Unsupported),
     };
     let is_market = matches!(order.kind, OrderKind::Market(_));
-    check_notional(instrument, notional, is_market)?;
+    filters::notional(instrument, notional, is_market)?;
+    filters::kind(instrument, order.side, &order.kind, &picture.known)?;
     if let Some(price) = order.kind.price() {
         check_collar(limits, price, picture.last_price)?;
     }
@@ -211,16 +172,6 @@ pub(crate) fn check(picture: &Picture<'_>, order: &NewOrder) -> Result<Reservati
         return Err(Denial::InsufficientBalance { asset: asset.clone(), needed: reservation.amount, free });
     }
     Ok(reservation)
-}
-
-fn check_notional(instrument: &Instrument, notional: Decimal, is_market: bool) -> Result<(), Denial> {
-    if notional < instrument.min_notional && (!is_market || instrument.min_notional_on_market) {
-        return Err(Denial::Filter { kind: FilterKind::MinNotional, bound: instrument.min_notional, asked: notional });
-    }
-    if !instrument.max_notional.is_zero() && !is_market && notional > instrument.max_notional {
-        return Err(Denial::Filter { kind: FilterKind::MaxNotional, bound: instrument.max_notional, asked: notional });
-    }
-    Ok(())
 }
 
 /// Without a price to measure from nothing passes: a plugin that follows no stream has no way around its collar.
@@ -298,7 +249,7 @@ pub(crate) fn check_amend(
     now: Decimal,
     wanted: Decimal,
 ) -> Result<(), Denial> {
-    check_quantity(instrument, wanted, false)?;
+    filters::quantity(instrument, wanted, false)?;
     if wanted <= filled || wanted >= now {
         return Err(Denial::InvalidField(OrderField::Quantity));
     }

@@ -206,6 +206,7 @@ mod tests {
             min_notional_on_market: false,
             max_open_orders: 0,
             trading: true,
+            filters: ringfence_model::instrument::Filters::default(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! | `routing` | who follows which stream |
 //! | [`desk`] | [`SeatDesk`]: one plugin's place; answers it at once |
 //! | `gate` | the checks before an order; the only maker of [`Approved`] |
+//! | `filters` | the filters of the venue, each by its formula |
 //! | [`ledger`] | one plugin's balances, reservations and positions, exact |
 //! | [`permissions`] | kinds of orders and of market data that a plugin is granted |
 //! | [`limits`] | what the operator allows one plugin, and sliding windows |
@@ -24,6 +25,7 @@ pub mod board;
 pub mod book;
 pub mod desk;
 pub mod engine;
+mod filters;
 mod gate;
 pub mod ledger;
 pub mod limits;

@@ -10,9 +10,11 @@ use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderSt
 
 use crate::actions::Output;
 
-/// After this long the venue can't take an order any more: a request is valid for its
-/// `recvWindow` (5 s, the client's setting) and the venue answers within seconds.
-const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(10);
+/// After this long "not found" is final. The venue tests `timestamp + recvWindow` (5 s, the
+/// client's setting) right before it takes an order and gives up on one after 10 s; the
+/// clocks are less than 2 s apart (the venue refuses a timestamp that is more than 1 s ahead);
+/// and the answer may be to a question that was asked up to 12 s ago (the client's patience).
+pub(crate) const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(5 + 10 + 2 + 12);
 
 /// Whether a cancel is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,7 @@ fn instrument() -> Instrument {
         min_notional_on_market: false,
         max_open_orders: 0,
         trading: true,
+        filters: ringfence_model::instrument::Filters::default(),
     }
 }
 

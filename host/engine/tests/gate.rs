@@ -43,6 +43,7 @@ fn instrument(id: u32, trading: bool) -> Instrument {
         min_notional_on_market: true,
         max_open_orders: 3,
         trading,
+        filters: ringfence_model::instrument::Filters::default(),
     }
 }
 

@@ -291,6 +291,7 @@ impl SymbolConfig {
             min_notional_on_market,
             max_open_orders: filters.max_num_orders.unwrap_or(0),
             trading: true,
+            filters: ringfence_model::instrument::Filters::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the engine and a venue client say to each other, free of any wire format.
 
 use crate::event::{Book, DepthUpdate, Kline, Level, OrderReason, Ticker};
-use crate::{Decimal, InstrumentId, OrderKind, OrderStatus, Side, Timestamp};
+use crate::{Decimal, InstrumentId, OrderKind, OrderStatus, Side, StreamKind, Timestamp};
 
 /// The venue's name of an order: at most 36 of `[A-Za-z0-9_-]`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,6 +15,18 @@ pub struct VenueOrder {
     pub side: Side,
     pub kind: OrderKind,
     pub client_order_id: ClientOrderId,
+}
+
+/// Orders that belong together, as a venue client sends them: all or none are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "fields carry the venue's names")]
+pub enum VenueList {
+    /// One cancels the other; both have the same side and quantity.
+    Oco { above: VenueOrder, below: VenueOrder },
+    /// The pending one enters when the working one is filled.
+    Oto { working: VenueOrder, pending: VenueOrder },
+    /// An OCO that enters when the working one is filled.
+    Otoco { working: VenueOrder, above: VenueOrder, below: VenueOrder },
 }
 
 /// Parsed market data with the symbol still in the venue's words.
@@ -155,10 +167,20 @@ pub enum VenueEvent {
         /// What the venue says.
         report: Option<ExecutionReport>,
     },
-    /// Market streams were lost; data is missing from here.
-    StreamsDown,
-    /// Market streams are back and resubscribed.
-    StreamsUp,
+    /// A market stream was lost, or has a hole: data is missing from here.
+    StreamDown {
+        /// Of which instrument.
+        instrument: InstrumentId,
+        /// Which stream.
+        stream: StreamKind,
+    },
+    /// It is whole again from here.
+    StreamUp {
+        /// Of which instrument.
+        instrument: InstrumentId,
+        /// Which stream.
+        stream: StreamKind,
+    },
     /// The user stream was lost; reports may be missing from here.
     UserDown,
     /// The user stream is back; reconcile.

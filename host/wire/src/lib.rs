@@ -9,6 +9,7 @@
 //! | [`rest`] | bodies of REST answers |
 //! | [`ws_api`] | frames of the WebSocket API |
 //! | [`enums`] | the venue's words for sides, types and states |
+//! | `fast` | the payloads that come by the thousand, straight from their bytes |
 //! | [`number`] | decimals as the venue writes them |
 //!
 //! Shapes follow Binance's spot documentation of July 2026. Unknown fields are
@@ -17,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod enums;
+mod fast;
 pub mod number;
 pub mod rest;
 pub mod stream;
@@ -66,10 +68,19 @@ pub enum WireError {
     },
 }
 
+/// Letters of the parser's reason that are kept.
+const WHY: usize = 300;
+
 impl WireError {
     pub(crate) fn json(what: &'static str, error: &serde_json::Error, input: &[u8]) -> Self {
         let head = input.get(..120).unwrap_or(input);
         let more = if head.len() < input.len() { "…" } else { "" };
-        WireError::Json { what, why: error.to_string(), excerpt: format!("{}{more}", String::from_utf8_lossy(head)) }
+        // The parser repeats what it did not like, however long that is.
+        let why = error.to_string();
+        let why = match why.char_indices().nth(WHY) {
+            Some((end, _)) => format!("{}…", why.get(..end).unwrap_or_default()),
+            None => why,
+        };
+        WireError::Json { what, why, excerpt: format!("{}{more}", String::from_utf8_lossy(head)) }
     }
 }

@@ -59,6 +59,30 @@ pub fn serialize<S: Serializer>(value: &Decimal, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&text(*value))
 }
 
+/// A decimal that may be missing or `null`.
+pub mod optional {
+    use ringfence_model::Decimal;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Amount;
+
+    /// Reads a decimal from text, or `None` from `null`.
+    ///
+    /// # Errors
+    /// The text is no decimal that fits.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+        Ok(Option::<Amount>::deserialize(deserializer)?.map(|amount| amount.0))
+    }
+
+    /// Writes a decimal as [`super::text`], `None` as `null`.
+    ///
+    /// # Errors
+    /// Only those of the serializer.
+    pub fn serialize<S: Serializer>(value: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Amount).serialize(serializer)
+    }
+}
+
 /// A decimal within a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]

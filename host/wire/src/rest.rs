@@ -1,9 +1,23 @@
 //! Bodies of REST answers, both ways.
 //!
 //! Source: Binance, "Public Rest API", spot. Structs hold what host or simulated
-//! exchange use; other fields are ignored when read.
+//! exchange use; other fields are ignored when read. Answers with all of their fields are in
+//! the modules:
+//!
+//! | module | holds |
+//! |--|--|
+//! | [`market`] | trades, statistics, prices, the venue's rules |
+//! | [`orders`] | orders, lists, amendments, self-trade prevention |
+//! | [`account`] | the account, commissions, its own filters |
+//! | [`filters`] | the filters of `exchangeInfo` |
+
+pub mod account;
+pub mod filters;
+pub mod market;
+pub mod orders;
 
 use ringfence_model::event::{Kline, OrderReason};
+use ringfence_model::instrument::Filters;
 use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Timestamp};
 use serde::de::DeserializeOwned;
@@ -12,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use crate::WireError;
 use crate::enums;
 use crate::number::{self, Amount};
+
+pub use filters::Filter;
 
 /// Reads a body.
 ///
@@ -94,61 +110,6 @@ pub struct SymbolInfo {
     pub quote_order_qty_market_allowed: bool,
 }
 
-/// A filter of a symbol; those that the host doesn't check are `Other`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "filterType")]
-#[allow(missing_docs, reason = "the venue's names")]
-pub enum Filter {
-    #[serde(rename = "PRICE_FILTER", rename_all = "camelCase")]
-    Price {
-        #[serde(with = "number")]
-        min_price: Decimal,
-        #[serde(with = "number")]
-        max_price: Decimal,
-        #[serde(with = "number")]
-        tick_size: Decimal,
-    },
-    #[serde(rename = "LOT_SIZE", rename_all = "camelCase")]
-    LotSize {
-        #[serde(with = "number")]
-        min_qty: Decimal,
-        #[serde(with = "number")]
-        max_qty: Decimal,
-        #[serde(with = "number")]
-        step_size: Decimal,
-    },
-    #[serde(rename = "MARKET_LOT_SIZE", rename_all = "camelCase")]
-    MarketLotSize {
-        #[serde(with = "number")]
-        min_qty: Decimal,
-        #[serde(with = "number")]
-        max_qty: Decimal,
-        #[serde(with = "number")]
-        step_size: Decimal,
-    },
-    #[serde(rename = "NOTIONAL", rename_all = "camelCase")]
-    Notional {
-        #[serde(with = "number")]
-        min_notional: Decimal,
-        apply_min_to_market: bool,
-        #[serde(with = "number")]
-        max_notional: Decimal,
-        apply_max_to_market: bool,
-        avg_price_mins: u32,
-    },
-    #[serde(rename = "MIN_NOTIONAL", rename_all = "camelCase")]
-    MinNotional {
-        #[serde(with = "number")]
-        min_notional: Decimal,
-        apply_to_market: bool,
-        avg_price_mins: u32,
-    },
-    #[serde(rename = "MAX_NUM_ORDERS", rename_all = "camelCase")]
-    MaxNumOrders { max_num_orders: u32 },
-    #[serde(other)]
-    Other,
-}
-
 impl ExchangeInfo {
     /// The instruments of these symbols, numbered in their order.
     ///
@@ -197,7 +158,54 @@ impl SymbolInfo {
             min_notional_on_market: false,
             max_open_orders: 0,
             trading: self.status == "TRADING",
+            filters: Filters {
+                base_precision: Some(self.base_asset_precision),
+                quote_precision: Some(self.quote_asset_precision),
+                ..Filters::default()
+            },
         };
+        let more = &mut instrument.filters;
+        for filter in &self.filters {
+            match *filter {
+                Filter::MarketLotSize { min_qty, step_size, .. } => {
+                    more.market_min_quantity = min_qty.normalize();
+                    more.market_step_size = step_size.normalize();
+                }
+                Filter::Notional { apply_max_to_market, .. } => more.max_notional_on_market = apply_max_to_market,
+                Filter::PercentPrice { multiplier_up, multiplier_down, .. } => {
+                    more.buy_range = Some((multiplier_down, multiplier_up));
+                    more.sell_range = more.buy_range;
+                }
+                Filter::PercentPriceBySide {
+                    bid_multiplier_up,
+                    bid_multiplier_down,
+                    ask_multiplier_up,
+                    ask_multiplier_down,
+                    ..
+                } => {
+                    more.buy_range = Some((bid_multiplier_down, bid_multiplier_up));
+                    more.sell_range = Some((ask_multiplier_down, ask_multiplier_up));
+                }
+                Filter::IcebergParts { limit } => more.iceberg_parts = limit,
+                Filter::MaxNumAlgoOrders { max_num_algo_orders } => more.max_algo_orders = max_num_algo_orders,
+                Filter::MaxNumIcebergOrders { max_num_iceberg_orders } => {
+                    more.max_iceberg_orders = max_num_iceberg_orders;
+                }
+                Filter::MaxNumOrderLists { max_num_order_lists } => more.max_order_lists = max_num_order_lists,
+                Filter::MaxNumOrderAmends { max_num_order_amends } => more.max_amends = max_num_order_amends,
+                Filter::MaxPosition { max_position } => more.max_position = max_position,
+                Filter::TrailingDelta {
+                    min_trailing_above_delta,
+                    max_trailing_above_delta,
+                    min_trailing_below_delta,
+                    max_trailing_below_delta,
+                } => {
+                    more.trailing_above = Some((min_trailing_above_delta, max_trailing_above_delta));
+                    more.trailing_below = Some((min_trailing_below_delta, max_trailing_below_delta));
+                }
+                _ => {}
+            }
+        }
         for filter in &self.filters {
             match *filter {
                 Filter::Price { min_price, max_price, tick_size } => {
@@ -221,7 +229,7 @@ impl SymbolInfo {
                     instrument.min_notional_on_market = apply_to_market;
                 }
                 Filter::MaxNumOrders { max_num_orders } => instrument.max_open_orders = max_num_orders,
-                Filter::Other => {}
+                _ => {}
             }
         }
         if instrument.tick_size <= zero {

@@ -3,6 +3,8 @@
 //! Source: Binance, "WebSocket Streams", spot; USD-M messages differ only in fields
 //! that are more (`T`, `pu`, event times on book tickers) and are read by the same code.
 
+pub mod payload;
+
 use ringfence_model::event::{Book, DepthUpdate, Kline, Level, Ticker};
 use ringfence_model::venue::MarketData;
 use ringfence_model::{Decimal, Instrument, InstrumentId, Side, StreamKind, Timestamp};
@@ -11,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::WireError;
 use crate::enums::{interval, interval_text};
+use crate::fast;
 use crate::number::{self, text};
 
 /// Reads stream messages for a table of instruments.
@@ -88,6 +91,8 @@ struct DepthPayload<'a> {
     first: u64,
     #[serde(rename = "u")]
     last: u64,
+    #[serde(rename = "pu")]
+    previous: Option<u64>,
     #[serde(rename = "b")]
     bids: Vec<RawLevel>,
     #[serde(rename = "a")]
@@ -220,13 +225,27 @@ impl StreamParser {
     /// # Errors
     /// The message is no JSON, lacks a field, or is of an unknown kind or symbol.
     pub fn parse(&self, raw: &[u8]) -> Result<MarketData, WireError> {
+        self.parse_named(raw).map(|(_, data)| data)
+    }
+
+    /// [`StreamParser::parse`] with the stream's name, which only a combined message has.
+    ///
+    /// # Errors
+    /// As [`StreamParser::parse`].
+    pub fn parse_named<'a>(&self, raw: &'a [u8]) -> Result<(Option<&'a str>, MarketData), WireError> {
         if let Some((name, payload)) = split(raw) {
-            return self.named(name, payload);
+            return self.named(name, payload).map(|data| (Some(name), data));
         }
         // Another order of the fields, or blanks between them.
         if let Ok(combined) = serde_json::from_slice::<Combined<'_>>(raw) {
-            return self.named(combined.stream, combined.data.get().as_bytes());
+            return self
+                .named(combined.stream, combined.data.get().as_bytes())
+                .map(|data| (Some(combined.stream), data));
         }
+        self.raw(raw).map(|data| (None, data))
+    }
+
+    fn raw(&self, raw: &[u8]) -> Result<MarketData, WireError> {
         let peek: Peek<'_> = json("a stream message", raw)?;
         let shape = match (peek.e, peek.last_update_id, peek.u) {
             (Some("trade"), ..) => Shape::Trade,
@@ -263,9 +282,49 @@ impl StreamParser {
         self.payload(shape, Some(symbol), payload)
     }
 
+    fn quick_trade(&self, raw: &[u8], aggregate: bool) -> Option<MarketData> {
+        let trade = fast::Trade::read(raw)?;
+        let instrument = self.instrument(trade.symbol?).ok()?;
+        let (ts, price, quantity) = (Timestamp::from_millis(trade.time?), trade.price?, trade.quantity?);
+        let aggressor = taker(trade.buyer_is_maker?);
+        Some(if aggregate {
+            MarketData::AggregateTrade { instrument, ts, id: trade.aggregate_id?, price, quantity, aggressor }
+        } else {
+            MarketData::Trade { instrument, ts, id: trade.trade_id?, price, quantity, aggressor }
+        })
+    }
+
+    fn quick_quote(&self, raw: &[u8]) -> Option<MarketData> {
+        let ticker = fast::BookTicker::read(raw)?;
+        Some(MarketData::Quote {
+            instrument: self.instrument(ticker.symbol?).ok()?,
+            ts: ticker.event_time.map(Timestamp::from_millis),
+            update_id: ticker.update_id?,
+            bid: Level { price: ticker.bid?, quantity: ticker.bid_quantity? },
+            ask: Level { price: ticker.ask?, quantity: ticker.ask_quantity? },
+        })
+    }
+
+    fn quick_depth(&self, raw: &[u8]) -> Option<MarketData> {
+        let depth = fast::Depth::read(raw)?;
+        Some(MarketData::Depth {
+            ts: Timestamp::from_millis(depth.event_time?),
+            update: DepthUpdate {
+                instrument: self.instrument(depth.symbol?).ok()?,
+                first_update_id: first_of(depth.first?, depth.previous),
+                last_update_id: depth.last?,
+                bids: depth.bids?,
+                asks: depth.asks?,
+            },
+        })
+    }
+
     fn payload(&self, shape: Shape, symbol: Option<&str>, raw: &[u8]) -> Result<MarketData, WireError> {
         match shape {
             Shape::Trade => {
+                if let Some(data) = self.quick_trade(raw, false) {
+                    return Ok(data);
+                }
                 let trade: TradePayload<'_> = json("trade", raw)?;
                 let id = trade.t.ok_or_else(|| missing("trade id `t`", raw))?;
                 Ok(MarketData::Trade {
@@ -278,6 +337,9 @@ impl StreamParser {
                 })
             }
             Shape::AggregateTrade => {
+                if let Some(data) = self.quick_trade(raw, true) {
+                    return Ok(data);
+                }
                 let trade: TradePayload<'_> = json("aggTrade", raw)?;
                 let id = trade.a.ok_or_else(|| missing("aggregate trade id `a`", raw))?;
                 Ok(MarketData::AggregateTrade {
@@ -290,6 +352,9 @@ impl StreamParser {
                 })
             }
             Shape::BookTicker => {
+                if let Some(data) = self.quick_quote(raw) {
+                    return Ok(data);
+                }
                 let ticker: BookTickerPayload<'_> = json("bookTicker", raw)?;
                 Ok(MarketData::Quote {
                     instrument: self.instrument(ticker.symbol)?,
@@ -300,12 +365,15 @@ impl StreamParser {
                 })
             }
             Shape::Depth => {
+                if let Some(data) = self.quick_depth(raw) {
+                    return Ok(data);
+                }
                 let depth: DepthPayload<'_> = json("depthUpdate", raw)?;
                 Ok(MarketData::Depth {
                     ts: Timestamp::from_millis(depth.event_time),
                     update: DepthUpdate {
                         instrument: self.instrument(depth.symbol)?,
-                        first_update_id: depth.first,
+                        first_update_id: first_of(depth.first, depth.previous),
                         last_update_id: depth.last,
                         bids: levels(depth.bids),
                         asks: levels(depth.asks),
@@ -371,6 +439,13 @@ impl StreamParser {
             }
         }
     }
+}
+
+/// USD-M futures number their updates with holes and say in `pu` which one came before; a
+/// spot update says it with its first number. So both follow one rule from here on: nothing
+/// is missing if an update begins right after what is known, or before.
+fn first_of(first: u64, previous: Option<u64>) -> u64 {
+    previous.map_or(first, |previous| previous.saturating_add(1).min(first))
 }
 
 fn missing(field: &str, raw: &[u8]) -> WireError {

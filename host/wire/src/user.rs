@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::WireError;
 use crate::enums;
-use crate::number;
+use crate::number::{self, optional};
 
 /// What the user stream says.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +112,80 @@ pub struct ExecutionReportPayload {
     pub working_time: u64,
     #[serde(rename = "V", default)]
     pub self_trade_prevention: String,
+}
+
+/// Fields of an `executionReport` that are there only if they apply.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct Conditional {
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub trailing_delta: Option<i64>,
+    #[serde(rename = "D", default, skip_serializing_if = "Option::is_none")]
+    pub trailing_time: Option<i64>,
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    pub strategy_id: Option<i64>,
+    #[serde(rename = "J", default, skip_serializing_if = "Option::is_none")]
+    pub strategy_type: Option<i64>,
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub prevented_match_id: Option<u64>,
+    #[serde(rename = "A", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub prevented_quantity: Option<Decimal>,
+    #[serde(rename = "B", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub last_prevented_quantity: Option<Decimal>,
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub trade_group_id: Option<u64>,
+    #[serde(rename = "U", default, skip_serializing_if = "Option::is_none")]
+    pub counter_order_id: Option<u64>,
+    #[serde(rename = "Cs", default, skip_serializing_if = "Option::is_none")]
+    pub counter_symbol: Option<String>,
+    #[serde(rename = "pl", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub prevented_execution_quantity: Option<Decimal>,
+    #[serde(rename = "pL", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub prevented_execution_price: Option<Decimal>,
+    #[serde(rename = "pY", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub prevented_execution_quote: Option<Decimal>,
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub match_type: Option<String>,
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub allocation_id: Option<u64>,
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub working_floor: Option<String>,
+    #[serde(rename = "uS", default, skip_serializing_if = "Option::is_none")]
+    pub used_sor: Option<bool>,
+    #[serde(rename = "gP", default, skip_serializing_if = "Option::is_none")]
+    pub peg_price_type: Option<String>,
+    #[serde(rename = "gOT", default, skip_serializing_if = "Option::is_none")]
+    pub peg_offset_type: Option<String>,
+    #[serde(rename = "gOV", default, skip_serializing_if = "Option::is_none")]
+    pub peg_offset_value: Option<i64>,
+    #[serde(rename = "gp", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub pegged_price: Option<Decimal>,
+    #[serde(rename = "eR", default, skip_serializing_if = "Option::is_none")]
+    pub expiry_reason: Option<String>,
+}
+
+/// `executionReport` with everything that the venue may say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FullReport {
+    /// What is always there.
+    #[serde(flatten)]
+    pub report: ExecutionReportPayload,
+    /// What is there only if it applies.
+    #[serde(flatten)]
+    pub conditional: Conditional,
+}
+
+/// Why the venue ended an order, from its word of it.
+pub fn expiry_reason(word: &str) -> Option<OrderReason> {
+    Some(match word {
+        "OCO_TRIGGER" | "OTO_PHASE_ONE_EXPIRED" => OrderReason::List,
+        "UNFILLED_IOC_QUANTITY_EXPIRED" | "UNFILLED_FOK_ORDER_EXPIRED" => OrderReason::TimeInForce,
+        "INSUFFICIENT_LIQUIDITY" => OrderReason::NoLiquidity,
+        "EXECUTION_RULE_PRICE_RANGE_EXCEEDED" => OrderReason::Filter,
+        "EXCHANGE_CANCELED" => OrderReason::Operator,
+        "NONE" => return None,
+        _ => OrderReason::Other,
+    })
 }
 
 const fn none_id() -> i64 {
@@ -234,7 +308,15 @@ pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
     match name.e.as_str() {
         "executionReport" => {
             let payload: ExecutionReportPayload = json("executionReport", raw)?;
-            Ok(UserEvent::Report(payload.report()?))
+            let mut report = payload.report()?;
+            // Said only of orders that the venue ended; the rest of the path need not look for it.
+            if report.status == OrderStatus::Expired && report.reason != OrderReason::SelfTradePrevention {
+                let said: Conditional = json("executionReport", raw)?;
+                if let Some(reason) = said.expiry_reason.as_deref().and_then(expiry_reason) {
+                    report.reason = reason;
+                }
+            }
+            Ok(UserEvent::Report(report))
         }
         "outboundAccountPosition" => {
             let payload: AccountPositionPayload = json("outboundAccountPosition", raw)?;
@@ -257,4 +339,60 @@ pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
 /// The WebSocket API's wrapping of an event.
 pub fn wrap(subscription_id: u64, event_json: &str) -> String {
     format!(r#"{{"subscriptionId":{subscription_id},"event":{event_json}}}"#)
+}
+
+/// `listStatus`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct ListStatusPayload {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "g")]
+    pub order_list_id: i64,
+    #[serde(rename = "c")]
+    pub contingency_type: String,
+    #[serde(rename = "l")]
+    pub list_status_type: String,
+    #[serde(rename = "L")]
+    pub list_order_status: String,
+    #[serde(rename = "r")]
+    pub reject_reason: String,
+    #[serde(rename = "C")]
+    pub list_client_order_id: String,
+    #[serde(rename = "T")]
+    pub transaction_time: u64,
+    #[serde(rename = "O")]
+    pub orders: Vec<ListedPayload>,
+}
+
+/// An order of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct ListedPayload {
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "i")]
+    pub order_id: u64,
+    #[serde(rename = "c")]
+    pub client_order_id: String,
+}
+
+/// `balanceUpdate` and `externalLockUpdate`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct DeltaEvent {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "a")]
+    pub asset: String,
+    #[serde(rename = "d", with = "number")]
+    pub delta: Decimal,
+    #[serde(rename = "T")]
+    pub transaction_time: u64,
 }

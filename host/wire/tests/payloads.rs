@@ -136,6 +136,18 @@ fn whole_recordings_are_read_without_a_loss() {
     }
 }
 
+/// USD-M futures number updates with holes and name the one before: nothing is missing if that one is known.
+#[test]
+fn futures_depth_follows_the_same_rule_as_spot() {
+    let parser = StreamParser::new(&[instrument("BTCUSDT", 0)]);
+    let data = r#"{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":105,"u":110,"pu":99,"b":[["1.5","2"]],"a":[]}"#;
+    // The quick way and, with another blank, the general one.
+    for text in [data.to_owned(), data.replace("{\"e\"", "{ \"e\"")] {
+        let MarketData::Depth { update, .. } = parser.parse(text.as_bytes()).unwrap() else { panic!() };
+        assert_eq!((update.first_update_id, update.last_update_id, update.bids.len()), (100, 110, 1));
+    }
+}
+
 #[test]
 fn errors_name_the_field() {
     let parser = StreamParser::new(&[instrument("BTCUSDT", 0)]);

@@ -65,6 +65,17 @@ impl Books {
         self.fetch(id, Duration::ZERO);
     }
 
+    /// Another snapshot is needed, if none is on its way: somebody came later, or something is missing.
+    pub(super) fn again(&mut self, id: InstrumentId) {
+        let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.fetch.is_none()) else {
+            return;
+        };
+        if let Some(fitted) = stream.fitted.take() {
+            stream.backoff.lasted(fitted.elapsed());
+        }
+        self.fetch(id, Duration::ZERO);
+    }
+
     pub(super) fn ended(&mut self, id: InstrumentId) {
         if let Some(Stream { fetch: Some(fetch), .. }) = self.streams.remove(&id) {
             fetch.abort();
@@ -81,11 +92,8 @@ impl Books {
             stream.first = Some(update.first_update_id);
         }
         stream.last = stream.last.max(Some(update.last_update_id));
-        if gap && stream.fetch.is_none() {
-            if let Some(fitted) = stream.fitted.take() {
-                stream.backoff.lasted(fitted.elapsed());
-            }
-            self.fetch(update.instrument, Duration::ZERO);
+        if gap {
+            self.again(update.instrument);
         }
     }
 

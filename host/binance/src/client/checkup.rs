@@ -7,7 +7,8 @@ use ringfence_model::{Micros, Timestamp};
 use ringfence_wire::rest::{AccountInfo, ExchangeInfo, read};
 use serde::{Deserialize, Serialize};
 
-use super::{ClientConfig, ClientError, Shared, Sink, lock, timekeeper};
+use super::net::Net;
+use super::{ClientConfig, ClientError, Shared, Sink, Tuning, lock, timekeeper};
 use crate::clock::Estimate;
 use crate::error::{Class, classify};
 use crate::limits::Requester;
@@ -72,7 +73,8 @@ impl Checkup {
     /// # Errors
     /// HTTP can't be set up.
     pub fn new(config: ClientConfig, sink: Sink) -> Result<Self, ClientError> {
-        let shared = Shared::new(config, sink)?;
+        let net = Net::new().map_err(ClientError::Setup)?;
+        let shared = Shared::new(Arc::new(net), Tuning::default(), config, sink);
         shared.restore();
         Ok(Checkup { shared: Arc::new(shared) })
     }

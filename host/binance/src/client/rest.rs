@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use ringfence_model::Micros;
 
+use super::transport::{HttpCall, HttpError};
 use super::{ClientError, Shared, lock, seconds};
 use crate::answer::{BAD_TIMESTAMP, error_code};
 use crate::breaker::{Change, Family};
 use crate::error::classify;
 use crate::limits::counter::Reading;
 use crate::limits::{Ended, Requester, Ticket, Why};
-use crate::request::{Method, Request};
+use crate::request::Request;
 
 /// Longest time for a whole request; the venue itself gives up on an order after ten seconds.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,15 @@ pub enum SendError {
     /// The request needs keys.
     #[error("there are no API keys")]
     NoCredentials,
+}
+
+impl From<HttpError> for SendError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::NotSent(why) => SendError::NotSent(why),
+            HttpError::Lost(why) => SendError::Lost(why),
+        }
+    }
 }
 
 /// A request under way. Whatever becomes of it, the limits are told; if nobody says what, it
@@ -83,18 +92,46 @@ impl Shared {
         Ok(Flight { shared: self, ticket: Some(ticket) })
     }
 
-    /// Sends a request; status and body of the answer.
+    /// Sends a request over REST; status and body of the answer.
     pub(super) async fn send(
         &self,
         by: Requester,
         request: &Request,
         signed: bool,
     ) -> Result<(u16, Vec<u8>), SendError> {
+        self.may_fail(request, signed)?;
+        let answer = match self.admit(by, request) {
+            Ok(flight) => self.send_once(flight, request, signed).await,
+            Err(error) => Err(error),
+        };
+        self.weigh(request, signed, answer)
+    }
+
+    /// Sends a signed request over the WebSocket API, or over REST if it surely was not sent there.
+    pub(super) async fn submit(&self, by: Requester, request: &Request) -> Result<(u16, Vec<u8>), SendError> {
+        self.may_fail(request, true)?;
+        let answer = match self.admit(by, request) {
+            Ok(flight) => self.submit_once(flight, request).await,
+            Err(error) => Err(error),
+        };
+        self.weigh(request, true, answer)
+    }
+
+    /// Asks the breaker.
+    fn may_fail(&self, request: &Request, signed: bool) -> Result<(), SendError> {
         let family = request.family(signed);
         lock(&self.breakers)
             .admit(self.now(), family, request.priority)
-            .map_err(|retry_after| SendError::Unwell { family, retry_after })?;
-        let answer = self.send_once(by, request, signed).await;
+            .map_err(|retry_after| SendError::Unwell { family, retry_after })
+    }
+
+    /// Tells the breaker.
+    fn weigh(
+        &self,
+        request: &Request,
+        signed: bool,
+        answer: Result<(u16, Vec<u8>), SendError>,
+    ) -> Result<(u16, Vec<u8>), SendError> {
         let good = match &answer {
             Ok((status, body)) => {
                 (200..300).contains(status) || !classify(*status, error_code(body)).class.is_the_venues_failure()
@@ -103,7 +140,7 @@ impl Shared {
             // The venue was not asked.
             Err(_) => return answer,
         };
-        self.judge(family, good);
+        self.judge(request.family(signed), good);
         answer
     }
 
@@ -121,8 +158,27 @@ impl Shared {
         }
     }
 
-    async fn send_once(&self, by: Requester, request: &Request, signed: bool) -> Result<(u16, Vec<u8>), SendError> {
-        let flight = self.admit(by, request)?;
+    async fn submit_once(&self, flight: Flight<'_>, request: &Request) -> Result<(u16, Vec<u8>), SendError> {
+        let usable = self.tuning.orders_over_socket && request.ws_method().is_some();
+        let line = lock(&self.line).as_ref().map(|(_, line)| line.clone()).filter(|_| usable);
+        let Some(line) = line else {
+            return self.send_once(flight, request, true).await;
+        };
+        let answered = match line.ask(request, TIMEOUT).await {
+            Err(SendError::NotSent(_)) => return self.send_once(flight, request, true).await,
+            other => other?,
+        };
+        let readings: Vec<_> = answered.rate_limits.iter().filter_map(Reading::of).collect();
+        self.ended(flight, answered.status, &readings, answered.retry_after, &answered.body, true);
+        Ok((answered.status, answered.body))
+    }
+
+    async fn send_once(
+        &self,
+        flight: Flight<'_>,
+        request: &Request,
+        signed: bool,
+    ) -> Result<(u16, Vec<u8>), SendError> {
         let now = self.now();
         let (sent, key) = if signed {
             let Some(credentials) = self.config.credentials.as_ref() else {
@@ -135,54 +191,39 @@ impl Shared {
         };
         let question = if sent.query.is_empty() { "" } else { "?" };
         let url = format!("{}{}{question}{}", self.config.rest_url, sent.path, sent.query);
-        let mut http = match sent.method {
-            Method::Get => self.http.get(url),
-            Method::Post => self.http.post(url),
-            Method::Put => self.http.put(url),
-            Method::Delete => self.http.delete(url),
-        };
-        if let Some(key) = key {
-            http = http.header("X-MBX-APIKEY", key);
-        }
-        // Errors of the library name the URL, and with it the signature; they are told without.
-        let told = |error: reqwest::Error| {
-            // What can't be written as a request was not sent either.
-            let not_sent = error.is_connect() || error.is_builder();
-            let error = error.without_url();
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            if not_sent { SendError::NotSent(text) } else { SendError::Lost(text) }
-        };
-        let response = match http.send().await.map_err(told) {
-            Ok(response) => response,
-            Err(error) => {
-                if matches!(error, SendError::NotSent(_)) {
+        let call = HttpCall { method: sent.method, url, api_key: key.map(str::to_owned) };
+        let answer = match tokio::time::timeout(TIMEOUT, self.transport.http(call)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => {
+                if matches!(error, HttpError::NotSent(_)) {
                     flight.end(Ended::NotSent, &[]);
                 }
-                return Err(error);
+                return Err(error.into());
             }
+            Err(_) => return Err(SendError::Lost(format!("nothing within {} s", TIMEOUT.as_secs()))),
         };
-        let status = response.status().as_u16();
-        let readings: Vec<_> = response
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Reading::header(name.as_str(), value.to_str().ok()?))
-            .collect();
-        flight.end(if (200..300).contains(&status) { Ended::Done } else { Ended::Counted }, &readings);
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = response.bytes().await.map_err(told);
-        // The end of the silence must be known even if the rest of the answer is lost.
-        let code = body.as_ref().ok().filter(|_| status >= 400).and_then(|body| error_code(body));
+        let readings: Vec<_> = answer.headers.iter().filter_map(|(name, value)| Reading::header(name, value)).collect();
+        let retry_after = answer.header("retry-after").and_then(|value| value.parse().ok());
+        self.ended(flight, answer.status, &readings, retry_after, &answer.body, signed);
+        Ok((answer.status, answer.body))
+    }
+
+    /// What follows from any answer.
+    fn ended(
+        &self,
+        flight: Flight<'_>,
+        status: u16,
+        readings: &[Reading],
+        retry_after: Option<u64>,
+        body: &[u8],
+        signed: bool,
+    ) {
+        flight.end(if (200..300).contains(&status) { Ended::Done } else { Ended::Counted }, readings);
+        let code = (status >= 400).then(|| error_code(body)).flatten();
         self.heed(status, code, retry_after);
-        let body = body?;
         if signed && (400..500).contains(&status) && code == Some(BAD_TIMESTAMP) {
             self.mend_clock();
         }
-        Ok((status, body.to_vec()))
     }
 
     /// Sends a question; the body of a good answer.

@@ -4,17 +4,13 @@ use std::time::Duration;
 
 use ringfence_model::Micros;
 use ringfence_wire::WireError;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::transport::Socket;
 use super::{ClientEvent, Shared, closed, lock};
 use crate::answer::TOO_MANY_ORDERS;
 use crate::credentials::without_signatures;
 use crate::limits::{Cost, Ended, Priority, Requester};
-
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How often a ping is sent. The venue counts pings, so none is sent at the start.
@@ -61,25 +57,17 @@ impl Shared {
                 () = tokio::time::sleep(Duration::from_micros(wait.0)) => {}
             }
         }
-        let connecting = tokio::time::timeout(CONNECT_WITHIN, tokio_tungstenite::connect_async(url));
+        let connecting = tokio::time::timeout(CONNECT_WITHIN, self.transport.open(url.to_owned()));
         let connected = tokio::select! {
             () = closed(stopped) => return Ok(None),
             connected = connecting => connected.map_err(|_| "no connection in time".to_owned())?,
         };
-        match connected {
-            Ok((socket, _)) => Ok(Some(socket)),
-            Err(error) => {
-                if let Error::Http(response) = &error {
-                    let retry_after = response.headers().get("retry-after");
-                    self.heed(
-                        response.status().as_u16(),
-                        None,
-                        retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
-                    );
-                }
-                Err(error.to_string())
+        connected.map(Some).map_err(|error| {
+            if let Some(status) = error.status {
+                self.heed(status, None, error.retry_after);
             }
-        }
+            error.why
+        })
     }
 
     /// Keeps silent for as long as the venue wants, if this status says that it wants that.

@@ -1,43 +1,57 @@
-//! The market stream socket: combined streams, subscribed and unsubscribed while it
-//! runs, opened again when it is lost.
-//!
-//! Source: Binance, "WebSocket Streams": at most five incoming messages a second; the
-//! server pings every 20 s; a connection lives 24 h.
+//! Market streams over sockets: a task that knows who wants what, and a task for each
+//! connection. What they decide stands in `crate::streams`; here it is carried out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use ringfence_model::InstrumentId;
 use ringfence_model::venue::{MarketData, VenueEvent};
+use ringfence_model::{InstrumentId, StreamKind, Timestamp};
 use ringfence_wire::WireError;
 use ringfence_wire::stream::StreamParser;
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, interval_at, sleep_until};
-use tokio_tungstenite::tungstenite::Message;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::books::Books;
-use super::socket::{CONFIRM_WITHIN, PING_EVERY, SHUTDOWN, SILENT_AFTER, Socket};
-use super::{Shared, closed};
-use crate::reconnect::Backoff;
+use super::socket::SHUTDOWN;
+use super::transport::Socket;
+use super::{Shared, closed, other_port};
+use crate::streams::Mark;
+use crate::streams::shard::{Answer, Effect, LegId, Shard};
+use crate::streams::shares::{Change, Shares};
 
-/// Least time between two messages to the venue: three in a second leave room for a ping and a pong.
-const PACE: Duration = Duration::from_millis(350);
-/// Names of one message; longer ones are refused by the venue.
-const NAMES: usize = 200;
-/// While messages come, a late confirmation may still be among those that wait to be read, but not for ever.
-const CONFIRM_AT_LAST: Duration = Duration::from_secs(60);
-/// Before the venue cuts at 24 h.
-const RENEW_AFTER: Duration = Duration::from_secs(23 * 3_600);
+/// A message of ours that takes longer to leave means that nobody reads.
+const SEND_WITHIN: Duration = Duration::from_secs(10);
+/// How long the venue may take to hear a goodbye.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// What the socket is asked for.
+/// What is asked for.
 #[derive(Debug)]
 pub(super) enum StreamCommand {
-    Begin { name: String, snapshot_of: Option<InstrumentId> },
+    Begin { name: String, instrument: InstrumentId, stream: StreamKind },
     End { name: String },
+}
+
+/// What a connection's task is told.
+#[derive(Debug)]
+enum ShardCommand {
+    Begin {
+        name: String,
+        instrument: InstrumentId,
+        stream: StreamKind,
+    },
+    End {
+        name: String,
+    },
+    /// Somebody who came later needs the book of a depth stream that runs already.
+    Snapshot(InstrumentId),
 }
 
 /// The answer to a message of ours. Errors come in two forms, one of them without a number.
@@ -50,46 +64,18 @@ struct Control {
 }
 
 impl Control {
-    fn refusal(&self) -> Option<String> {
-        match (&self.error, self.code, &self.msg) {
+    fn of(text: &str) -> Option<Answer> {
+        if text.starts_with("{\"stream\"") {
+            return None;
+        }
+        let control: Control = serde_json::from_str(text).ok()?;
+        let refusal = match (&control.error, control.code, &control.msg) {
             (Some(error), ..) => Some(error.to_string()),
             (None, Some(code), msg) => Some(format!("{code}: {}", msg.as_deref().unwrap_or_default())),
             (None, None, _) => None,
-        }
+        };
+        (control.id.is_some() || refusal.is_some()).then_some(Answer { id: control.id, refusal })
     }
-}
-
-/// Why a connection ended.
-enum Ended {
-    Stopped,
-    Lost(String),
-}
-
-/// A message of ours that the venue has not confirmed yet.
-struct Asked {
-    at: Instant,
-    names: Vec<String>,
-    begins: bool,
-}
-
-struct Streams {
-    shared: Arc<Shared>,
-    parser: StreamParser,
-    /// Streams that somebody wants; of depth streams the instrument, whose snapshot is fetched.
-    wanted: BTreeMap<String, Option<InstrumentId>>,
-    next_id: u64,
-    /// It was told that streams are down.
-    down: bool,
-    /// When the venue first confirmed something on this connection.
-    confirmed: Option<Instant>,
-}
-
-/// One connection: what the venue was asked for, and what it has not confirmed yet.
-struct Connection {
-    socket: Socket,
-    asked: BTreeSet<String>,
-    unconfirmed: BTreeMap<u64, Asked>,
-    books: Books,
 }
 
 /// Runs until the client is closed.
@@ -98,216 +84,308 @@ pub(super) async fn run(
     mut inbox: mpsc::UnboundedReceiver<StreamCommand>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let parser = StreamParser::new(&shared.instruments);
-    let mut backoff = Backoff::new(shared.machine().0);
-    let mut streams = Streams { shared, parser, wanted: BTreeMap::new(), next_id: 1, down: false, confirmed: None };
+    let mut shares = Shares::new(shared.tuning.shares);
+    let mut shards: Vec<mpsc::UnboundedSender<ShardCommand>> = Vec::new();
+    let mut tasks = JoinSet::new();
     loop {
-        // Nothing is opened before somebody wants something.
-        while streams.wanted.is_empty() {
-            tokio::select! {
-                () = closed(&mut stopped) => return,
-                command = inbox.recv() => match command {
-                    Some(command) => streams.take(command),
-                    None => return,
+        let due = shares.next().map(|at| shared.instant(at));
+        let changes = tokio::select! {
+            () = closed(&mut stopped) => break,
+            command = inbox.recv() => match command {
+                None => break,
+                Some(StreamCommand::End { name }) => {
+                    shares.leave(shared.machine(), &name);
+                    continue;
+                }
+                Some(StreamCommand::Begin { name, instrument, stream }) => match shares.want(&name) {
+                    Some(Change::Begin { shard, name }) => vec![(shard, ShardCommand::Begin { name, instrument, stream })],
+                    _ if stream == StreamKind::Depth => {
+                        shares.shard_of(&name).map(|shard| (shard, ShardCommand::Snapshot(instrument))).into_iter().collect()
+                    }
+                    _ => continue,
                 },
+            },
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => shares
+                .due(shared.machine())
+                .into_iter()
+                .filter_map(|change| match change {
+                    Change::End { shard, name } => Some((shard, ShardCommand::End { name })),
+                    Change::Begin { .. } => None,
+                })
+                .collect(),
+        };
+        for (shard, command) in changes {
+            while shards.len() <= shard {
+                let (sender, commands) = mpsc::unbounded_channel();
+                let number = u64::try_from(shards.len()).unwrap_or(u64::MAX);
+                tasks.spawn(Connections::new(Arc::clone(&shared), number).run(commands, stopped.clone()));
+                shards.push(sender);
+            }
+            if let Some(sender) = shards.get(shard) {
+                // A connection's task ends only with the client.
+                drop(sender.send(command));
             }
         }
-        let why = match streams.connection(&mut inbox, &mut stopped).await {
-            Ended::Stopped => return,
-            Ended::Lost(why) => why,
-        };
-        if let Some(since) = streams.confirmed.take() {
-            backoff.lasted(since.elapsed());
-        }
-        if !streams.down {
-            streams.down = true;
-            streams.shared.tell(VenueEvent::StreamsDown);
-        }
-        let wait = backoff.wait();
-        let attempts = backoff.attempts();
-        streams.shared.notice(format!("market streams lost ({why}); attempt {attempts} in {} ms", wait.as_millis()));
-        tokio::select! {
-            () = closed(&mut stopped) => return,
-            () = tokio::time::sleep(wait) => {}
-        }
     }
+    drop(shards);
+    while tasks.join_next().await.is_some() {}
 }
 
-impl Streams {
-    fn take(&mut self, command: StreamCommand) {
-        match command {
-            StreamCommand::Begin { name, snapshot_of } => {
-                self.wanted.insert(name, snapshot_of);
+/// A stream's place in the model.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    instrument: InstrumentId,
+    stream: StreamKind,
+}
+
+/// One connection, and the one that replaces it.
+struct Connections {
+    shared: Arc<Shared>,
+    parser: StreamParser,
+    shard: Shard<MarketData>,
+    sockets: Vec<(LegId, Socket)>,
+    opening: JoinSet<(LegId, Result<Option<Socket>, String>)>,
+    books: Books,
+    places: HashMap<String, Place>,
+    effects: Vec<Effect<MarketData>>,
+}
+
+/// The next frame of any socket.
+async fn frame(sockets: &mut [(LegId, Socket)]) -> (LegId, Option<Result<Message, Error>>) {
+    poll_fn(|context| {
+        for (leg, socket) in sockets.iter_mut() {
+            if let Poll::Ready(frame) = socket.poll_next_unpin(context) {
+                return Poll::Ready((*leg, frame));
             }
-            StreamCommand::End { name } => {
-                self.wanted.remove(&name);
-            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+impl Connections {
+    fn new(shared: Arc<Shared>, number: u64) -> Self {
+        let seed = shared.machine().0 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Connections {
+            parser: StreamParser::new(&shared.instruments),
+            shard: Shard::new(shared.tuning.connection, seed),
+            sockets: Vec::new(),
+            opening: JoinSet::new(),
+            books: Books::new(Arc::clone(&shared)),
+            places: HashMap::new(),
+            effects: Vec::new(),
+            shared,
         }
     }
 
-    async fn connection(
-        &mut self,
-        inbox: &mut mpsc::UnboundedReceiver<StreamCommand>,
-        stopped: &mut watch::Receiver<bool>,
-    ) -> Ended {
-        let url = format!("{}/stream", self.shared.config.stream_url);
-        let socket = match self.shared.open(&url, 0, stopped).await {
-            Ok(Some(socket)) => socket,
-            Ok(None) => return Ended::Stopped,
-            Err(why) => return Ended::Lost(why),
-        };
-        let mut on = Connection {
-            socket,
-            asked: BTreeSet::new(),
-            unconfirmed: BTreeMap::new(),
-            books: Books::new(Arc::clone(&self.shared)),
-        };
-        let opened = Instant::now();
-        let (mut next_message, mut heard) = (opened, opened);
-        let mut ping = interval_at(opened + PING_EVERY, PING_EVERY);
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<ShardCommand>, mut stopped: watch::Receiver<bool>) {
+        let mut due = Instant::now();
         loop {
-            let differs =
-                on.asked.len() != self.wanted.len() || !self.wanted.keys().all(|name| on.asked.contains(name));
-            if self.down && !differs && on.unconfirmed.is_empty() {
-                self.down = false;
-                self.shared.tell(VenueEvent::StreamsUp);
-            }
-            let overdue = on.unconfirmed.values().next().map(|asked| {
-                let at_last = asked.at + CONFIRM_AT_LAST;
-                (asked.at + CONFIRM_WITHIN).max(at_last.min(heard + Duration::from_secs(1)))
-            });
-            tokio::select! {
-                () = closed(stopped) => {
-                    // The venue may be gone already; then there is nobody to say goodbye to.
-                    drop(on.socket.close(None).await);
-                    return Ended::Stopped;
-                }
-                command = inbox.recv() => match command {
-                    Some(command) => self.take(command),
-                    None => return Ended::Stopped,
-                },
-                () = sleep_until(next_message), if differs => {
-                    next_message = Instant::now() + PACE;
-                    if let Err(why) = self.ask(&mut on).await {
-                        return Ended::Lost(why);
+            // Whether anything but messages happened: only then the plan can have changed.
+            let plan = tokio::select! {
+                biased;
+                () = closed(&mut stopped) => break,
+                command = commands.recv() => match command {
+                    None => break,
+                    Some(command) => {
+                        self.take(command);
+                        true
                     }
+                },
+                Some(opened) = self.opening.join_next(), if !self.opening.is_empty() => {
+                    if let Ok((leg, result)) = opened {
+                        match result {
+                            Ok(Some(socket)) => {
+                                if self.shard.opened(self.shared.machine(), leg) {
+                                    self.sockets.push((leg, socket));
+                                }
+                            }
+                            Ok(None) => break,
+                            Err(why) => self.lost(leg, &why),
+                        }
+                    }
+                    true
                 }
-                () = sleep_until(overdue.unwrap_or(opened)), if overdue.is_some() => {
-                    return Ended::Lost("a subscription was not confirmed in time".to_owned());
-                }
-                Some(fetched) = on.books.fetches.join_next() => {
+                Some(fetched) = self.books.fetches.join_next(), if !self.books.fetches.is_empty() => {
                     // Those that were aborted mean nothing.
                     if let Ok(fetched) = fetched {
-                        on.books.fetched(fetched);
+                        self.books.fetched(fetched);
                     }
+                    false
                 }
-                _ = ping.tick() => {
-                    if heard.elapsed() > SILENT_AFTER {
-                        return Ended::Lost("silent".to_owned());
-                    }
-                    if opened.elapsed() > RENEW_AFTER {
-                        return Ended::Lost("a day is nearly over".to_owned());
-                    }
-                    if let Err(error) = on.socket.send(Message::Ping(Vec::new().into())).await {
-                        return Ended::Lost(error.to_string());
-                    }
-                }
-                message = on.socket.next() => {
-                    match message {
-                        Some(Ok(Message::Text(text))) => {
-                            if let Some(control) = control_of(&text) {
-                                self.answered(&mut on, &control);
-                            } else if let Some(why) = self.message(&mut on.books, text.as_bytes()) {
-                                return Ended::Lost(why);
-                            }
-                        }
-                        Some(Ok(Message::Close(frame))) => {
-                            return Ended::Lost(frame.map_or_else(|| "closed by the venue".to_owned(), |frame| frame.to_string()));
-                        }
-                        // Pings are answered by the library.
-                        Some(Ok(_)) => {}
-                        Some(Err(error)) => return Ended::Lost(error.to_string()),
-                        None => return Ended::Lost("closed by the venue".to_owned()),
-                    }
-                    // The sink may have kept us waiting; that is no silence of the venue's.
-                    heard = Instant::now();
-                }
+                () = sleep_until(due) => true,
+                (leg, frame) = frame(&mut self.sockets) => self.came(leg, frame),
+            };
+            if plan {
+                self.shard.tick(self.shared.machine(), &mut self.effects);
+            }
+            if !self.effects.is_empty() {
+                self.act(&stopped).await;
+            }
+            if plan {
+                let now = self.shared.machine();
+                let next = self.shard.next(now).unwrap_or_else(|| Timestamp(now.0.saturating_add(3_600_000_000)));
+                due = self.shared.instant(next);
             }
         }
+        for (_, mut socket) in self.sockets {
+            // The venue may be gone already; then there is nobody to say goodbye to.
+            drop(timeout(CLOSE_WITHIN, socket.close()).await);
+        }
     }
 
-    /// Sends one message of what is wanted and not asked for, or the other way around.
-    async fn ask(&mut self, on: &mut Connection) -> Result<(), String> {
-        let missing = |name: &&String| !on.asked.contains(*name);
-        let begin: Vec<_> = self.wanted.keys().filter(missing).take(NAMES).cloned().collect();
-        let begins = !begin.is_empty();
-        let (method, names) = if begins {
-            ("SUBSCRIBE", begin)
-        } else {
-            let unwanted = |name: &&String| !self.wanted.contains_key(*name);
-            ("UNSUBSCRIBE", on.asked.iter().filter(unwanted).take(NAMES).cloned().collect())
-        };
-        let id = self.next_id;
-        self.next_id = self.next_id.saturating_add(1);
-        let text = serde_json::json!({ "method": method, "params": names, "id": id }).to_string();
-        on.socket.send(Message::text(text)).await.map_err(|error| error.to_string())?;
-        for name in &names {
-            if begins {
-                on.asked.insert(name.clone());
-                if let Some(instrument) = self.wanted.get(name).copied().flatten() {
-                    on.books.asked(instrument);
-                }
-            } else {
-                on.asked.remove(name);
+    fn take(&mut self, command: ShardCommand) {
+        match command {
+            ShardCommand::Begin { name, instrument, stream } => {
+                self.shard.want(self.shared.machine(), &name);
+                self.places.insert(name, Place { instrument, stream });
             }
-        }
-        on.unconfirmed.insert(id, Asked { at: Instant::now(), names, begins });
-        Ok(())
-    }
-
-    /// The venue has begun or ended streams, or refused to.
-    fn answered(&mut self, on: &mut Connection, control: &Control) {
-        let asked = match control.id {
-            Some(id) => on.unconfirmed.remove(&id),
-            // Answers come in order.
-            None => on.unconfirmed.pop_first().map(|(_, asked)| asked),
-        };
-        if let Some(error) = control.refusal() {
-            let names = asked.map(|asked| asked.names.join(", ")).unwrap_or_default();
-            self.shared.notice(format!("the venue refuses streams {names}: {error}"));
-            return;
-        }
-        self.confirmed.get_or_insert_with(Instant::now);
-        let Some(asked) = asked.filter(|asked| asked.begins) else {
-            return;
-        };
-        for instrument in asked.names.iter().filter_map(|name| self.wanted.get(name).copied().flatten()) {
-            on.books.begun(instrument);
+            ShardCommand::End { name } => self.shard.unwant(&name, &mut self.effects),
+            ShardCommand::Snapshot(instrument) => self.books.again(instrument),
         }
     }
 
-    /// Tells what a message says; why the connection ends with it, if it does.
-    fn message(&self, books: &mut Books, raw: &[u8]) -> Option<String> {
+    fn lost(&mut self, leg: LegId, why: &str) {
+        self.sockets.retain(|(known, _)| *known != leg);
+        self.shard.lost(self.shared.machine(), leg, why, &mut self.effects);
+    }
+
+    /// A frame of a socket; whether the plan may have changed.
+    fn came(&mut self, leg: LegId, frame: Option<Result<Message, Error>>) -> bool {
+        let changed = match frame {
+            Some(Ok(Message::Text(text))) => {
+                if let Some(answer) = Control::of(&text) {
+                    self.shard.answered(self.shared.machine(), leg, &answer, &mut self.effects);
+                    true
+                } else {
+                    self.message(leg, text.as_bytes())
+                }
+            }
+            Some(Ok(Message::Close(frame))) => {
+                let why = frame.map_or_else(|| "closed by the venue".to_owned(), |frame| frame.to_string());
+                self.lost(leg, &why);
+                return true;
+            }
+            // Pings are answered by the library.
+            Some(Ok(_)) => false,
+            Some(Err(error)) => {
+                self.lost(leg, &error.to_string());
+                return true;
+            }
+            None => {
+                self.lost(leg, "closed by the venue");
+                return true;
+            }
+        };
+        // The sink may have kept us waiting; that is no silence of the venue's.
+        self.shard.heard(self.shared.machine(), leg);
+        changed
+    }
+
+    fn message(&mut self, leg: LegId, raw: &[u8]) -> bool {
         self.shared.received.fetch_add(1, Ordering::Relaxed);
-        match self.parser.parse(raw) {
-            Ok(data) => {
-                if let MarketData::Depth { update, .. } = &data {
-                    books.update(update);
-                }
-                self.shared.tell(VenueEvent::Market(data));
+        match self.parser.parse_named(raw) {
+            Ok((Some(name), data)) => {
+                let mark = Mark::of(&data);
+                self.shard.message(self.shared.machine(), leg, name, mark, data, &mut self.effects);
+                false
+            }
+            // The endpoint of combined streams names each.
+            Ok((None, data)) => {
+                self.tell(data);
+                false
             }
             Err(WireError::Unknown { found, .. }) if found.trim_start_matches('!') == SHUTDOWN => {
-                return Some("the venue shuts this server down".to_owned());
+                self.shard.goodbye(self.shared.machine(), leg, &mut self.effects);
+                true
             }
-            Err(error) => self.shared.unparsed(&error),
+            Err(error) => {
+                self.shared.unparsed(&error);
+                false
+            }
         }
-        None
     }
-}
 
-fn control_of(text: &str) -> Option<Control> {
-    if text.starts_with("{\"stream\"") {
-        return None;
+    fn tell(&mut self, data: MarketData) {
+        if let MarketData::Depth { update, .. } = &data {
+            self.books.update(update);
+        }
+        self.shared.tell(VenueEvent::Market(data));
     }
-    serde_json::from_str::<Control>(text).ok().filter(|control| control.id.is_some() || control.refusal().is_some())
+
+    async fn send(&mut self, leg: LegId, message: Message) {
+        let Some((_, socket)) = self.sockets.iter_mut().find(|(known, _)| *known == leg) else {
+            return;
+        };
+        let why = match timeout(SEND_WITHIN, socket.send(message)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "nobody reads what is sent".to_owned(),
+        };
+        self.lost(leg, &why);
+    }
+
+    fn depth(&self, name: &str) -> Option<InstrumentId> {
+        self.places.get(name).filter(|place| place.stream == StreamKind::Depth).map(|place| place.instrument)
+    }
+
+    /// Does what was decided. More may be decided meanwhile.
+    async fn act(&mut self, stopped: &watch::Receiver<bool>) {
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                match effect {
+                    Effect::Pass(data) => self.tell(data),
+                    Effect::Open { leg, failures } => {
+                        let (shared, mut stopped) = (Arc::clone(&self.shared), stopped.clone());
+                        self.opening.spawn(async move {
+                            let url = format!("{}/stream", other_port(&shared.config.stream_url, failures));
+                            (leg, shared.open(&url, 0, &mut stopped).await)
+                        });
+                    }
+                    Effect::Send { leg, text } => self.send(leg, Message::text(text)).await,
+                    Effect::Ping { leg } => self.send(leg, Message::Ping(Vec::new().into())).await,
+                    Effect::Close { leg } => {
+                        if let Some(place) = self.sockets.iter().position(|(known, _)| *known == leg) {
+                            let (_, mut socket) = self.sockets.remove(place);
+                            tokio::spawn(async move { drop(timeout(CLOSE_WITHIN, socket.close()).await) });
+                        }
+                    }
+                    Effect::Asked { name } => {
+                        if let Some(instrument) = self.depth(&name) {
+                            self.books.asked(instrument);
+                        }
+                    }
+                    Effect::Begun { name } => {
+                        if let Some(instrument) = self.depth(&name) {
+                            self.books.begun(instrument);
+                        }
+                    }
+                    Effect::Ended { name } => {
+                        if let Some(instrument) = self.depth(&name) {
+                            self.books.ended(instrument);
+                        }
+                        self.places.remove(&name);
+                    }
+                    Effect::Down { name } => {
+                        if let Some(instrument) = self.depth(&name) {
+                            self.books.asked(instrument);
+                        }
+                        if let Some(Place { instrument, stream }) = self.places.get(&name).copied() {
+                            self.shared.tell(VenueEvent::StreamDown { instrument, stream });
+                        }
+                    }
+                    Effect::Up { name } => {
+                        if let Some(Place { instrument, stream }) = self.places.get(&name).copied() {
+                            self.shared.tell(VenueEvent::StreamUp { instrument, stream });
+                        }
+                        if let Some(instrument) = self.depth(&name) {
+                            self.books.again(instrument);
+                        }
+                    }
+                    Effect::Notice(text) => self.shared.notice(text),
+                    Effect::Alarm(text) => self.shared.alarm(text),
+                }
+            }
+        }
+    }
 }

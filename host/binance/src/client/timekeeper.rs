@@ -2,7 +2,7 @@
 //! finds our time wrong, and when the machine was asleep or its clock was set.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ringfence_model::{Micros, Timestamp};
 use ringfence_wire::rest::{ServerTime, read};
@@ -100,7 +100,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
             _ = interval.tick() => (1, false),
             () = shared.clock_wrong.notified() => (SAMPLES, true),
             _ = look.tick() => {
-                let Some(by) = jumps.look(wall_clock(), shared.machine()) else {
+                let Some(by) = jumps.look(shared.transport.unix_time(), shared.machine()) else {
                     continue;
                 };
                 shared.notice(format!(
@@ -123,10 +123,4 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
             }
         }
     }
-}
-
-/// The machine's clock as it is set.
-fn wall_clock() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

@@ -150,12 +150,12 @@ fn check(sessions: &[Session], all: &[ClientEvent]) {
     let mut got = vec![Vec::new(); sessions.len()];
     for event in all {
         match event {
-            ClientEvent::Venue { event: VenueEvent::StreamsDown, .. } => {
+            ClientEvent::Venue { event: VenueEvent::StreamDown { .. }, .. } => {
                 assert!(up, "down twice");
                 up = false;
                 downs += 1;
             }
-            ClientEvent::Venue { event: VenueEvent::StreamsUp, .. } => {
+            ClientEvent::Venue { event: VenueEvent::StreamUp { .. }, .. } => {
                 assert!(!up, "up twice");
                 up = true;
             }

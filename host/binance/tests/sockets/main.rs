@@ -6,12 +6,14 @@
 //! | [`venue`] | the scripted venue and the list of what the client told |
 //! | [`commands`] | connecting, orders, limits, the clock |
 //! | [`guard`] | limits over restarts, clocks, breakers, kinds of keys |
+//! | [`api`] | orders over the WebSocket API |
 //! | [`streams`] | market streams and books |
 //! | [`user`] | the user stream |
 //! | [`faults`] | seeded schedules of lost connections |
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod api;
 mod commands;
 mod faults;
 mod guard;

@@ -8,7 +8,7 @@ use ringfence_model::venue::{MarketData, VenueEvent};
 use ringfence_model::{Instrument, InstrumentId, StreamKind, Timestamp};
 use serde_json::json;
 
-use super::venue::{PATIENCE, Peer, Reply, Told, Venue, combined, documented, is, told, trade_id};
+use super::venue::{PATIENCE, Peer, Reply, Told, Venue, combined, documented, is, is_down, is_up, told, trade_id};
 
 const DEPTH: &str = "GET /api/v3/depth";
 
@@ -137,10 +137,10 @@ async fn streams_end_and_begin_on_the_running_socket() {
     client.subscribe(eth, StreamKind::Ticker);
     assert_eq!(peer.begin().await, ["ethusdt@ticker"]);
     drop(peer);
-    told.venue(&VenueEvent::StreamsDown).await;
+    told.streams(false, 3).await;
     let mut peer = venue.stream().await;
     assert_eq!(peer.begin().await, ["btcusdt@bookTicker", "ethusdt@ticker", "ethusdt@trade"], "all of it, only it");
-    told.venue(&VenueEvent::StreamsUp).await;
+    told.streams(true, 3).await;
 }
 
 #[tokio::test]
@@ -161,12 +161,14 @@ async fn refused_streams_are_told() {
     peer.trade("BTCUSDT", 1).await;
     told.trade(1).await;
     assert_eq!(client.counts().unparsed, 0);
-    // The refused ones don't keep the others from being up again.
+    // A refusal ends nothing: what comes is told.
     drop(peer);
     let mut peer = venue.stream().await;
     peer.ask_for("SUBSCRIBE").await;
     peer.send(r#"{"code":2,"msg":"Invalid request"}"#).await;
-    told.venue(&VenueEvent::StreamsUp).await;
+    told.notice("Invalid request").await;
+    peer.trade("BTCUSDT", 2).await;
+    told.trade(2).await;
 }
 
 #[tokio::test]
@@ -174,19 +176,15 @@ async fn a_lost_socket_is_told_and_all_streams_come_back() {
     let mut venue = Venue::start().await;
     let symbols = ["BTCUSDT", "ETHBTC", "ETHUSDT"];
     let (_client, _, mut told, mut peer) = trading(&mut venue, &symbols).await;
-    for (round, how) in (1..).zip(["dropped", "closed", "shutdown"]) {
+    for (round, how) in (1..).zip(["dropped", "closed"]) {
         peer.trade("BTCUSDT", round).await;
         told.trade(round).await;
         match how {
             "dropped" => drop(peer),
-            "closed" => peer.goodbye().await,
-            _ => {
-                peer.send(r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#).await;
-                peer.ended().await;
-            }
+            _ => peer.goodbye().await,
         }
-        let all = told.venue(&VenueEvent::StreamsDown).await;
-        assert_eq!(all.len(), 1, "{how}: {all:?}");
+        let all = told.streams(false, 3).await;
+        assert_eq!(all.len(), 3, "{how}: {all:?}");
         told.notice("market streams lost").await;
         peer = venue.stream().await;
         let (id, names) = peer.ask_for("SUBSCRIBE").await;
@@ -194,15 +192,41 @@ async fn a_lost_socket_is_told_and_all_streams_come_back() {
         // Up is said when the venue has confirmed, not before.
         peer.trade("ETHBTC", 1_000 + round).await;
         let all = told.trade(1_000 + round).await;
-        assert_eq!(count(&all, &VenueEvent::StreamsUp), 0, "{how}: {all:?}");
+        assert!(!all.iter().any(is_up), "{how}: {all:?}");
         peer.confirm(id).await;
-        let all = told.venue(&VenueEvent::StreamsUp).await;
-        assert_eq!(all.len(), 1, "{how}: {all:?}");
+        let all = told.streams(true, 3).await;
+        assert_eq!(all.len(), 3, "{how}: {all:?}");
     }
 }
 
+/// The venue shuts a server down: the next connection is up before the last one is left.
 #[tokio::test]
-async fn up_is_told_when_the_last_of_many_messages_is_confirmed() {
+async fn a_goodbye_is_followed_without_a_hole() {
+    let mut venue = Venue::start().await;
+    let (_client, _, mut told, mut old) = trading(&mut venue, &["BTCUSDT"]).await;
+    old.trade("BTCUSDT", 1).await;
+    old.send(r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#).await;
+    let mut new = venue.stream().await;
+    let (id, names) = new.ask_for("SUBSCRIBE").await;
+    assert_eq!(names, ["btcusdt@trade"]);
+    // The new one is ahead of the old one, then behind it.
+    new.trade("BTCUSDT", 3).await;
+    new.confirm(id).await;
+    for trade in 2..=4 {
+        old.trade("BTCUSDT", trade).await;
+    }
+    for trade in 4..=5 {
+        new.trade("BTCUSDT", trade).await;
+    }
+    let all = told.trade(5).await;
+    old.ended().await;
+    let trades: Vec<_> = all.iter().filter_map(trade_id).collect();
+    assert_eq!(trades, [1, 2, 3, 4, 5]);
+    assert!(!all.iter().any(|event| is_down(event) || is_up(event)), "{all:?}");
+}
+
+#[tokio::test]
+async fn streams_are_up_when_their_message_is_confirmed() {
     let mut venue = Venue::start().await;
     let (client, instruments, mut told) = venue.market_client().await;
     let klines = [1, 60, 180, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 28_800, 43_200, 86_400];
@@ -220,7 +244,7 @@ async fn up_is_told_when_the_last_of_many_messages_is_confirmed() {
         names.extend(peer.begin().await);
     }
     drop(peer);
-    told.venue(&VenueEvent::StreamsDown).await;
+    told.streams(false, all).await;
     let mut peer = venue.stream().await;
     let first = peer.begin().await;
     assert_eq!(first.len(), 200);
@@ -228,9 +252,9 @@ async fn up_is_told_when_the_last_of_many_messages_is_confirmed() {
     assert_eq!(first.len() + rest.len(), all);
     peer.trade("BTCUSDT", 1).await;
     let before = told.trade(1).await;
-    assert_eq!(count(&before, &VenueEvent::StreamsUp), 0, "{before:?}");
+    assert_eq!(before.iter().filter(|event| is_up(event)).count(), 200);
     peer.confirm(id).await;
-    told.venue(&VenueEvent::StreamsUp).await;
+    told.streams(true, rest.len()).await;
     assert!(first.into_iter().chain(rest).collect::<BTreeSet<_>>() == names);
 }
 
@@ -240,7 +264,7 @@ async fn a_venue_that_takes_and_drops_is_asked_less_and_less_and_down_is_told_on
     let mut venue = Venue::start().await;
     let (_client, _, mut told, peer) = trading(&mut venue, &["BTCUSDT"]).await;
     peer.goodbye().await;
-    told.venue(&VenueEvent::StreamsDown).await;
+    told.streams(false, 1).await;
     told.notice("attempt 1 in").await;
     for attempt in 1..=3 {
         if attempt == 2 {
@@ -249,11 +273,11 @@ async fn a_venue_that_takes_and_drops_is_asked_less_and_less_and_down_is_told_on
         } else {
             let mut peer = venue.stream().await;
             peer.begin().await;
-            told.venue(&VenueEvent::StreamsUp).await;
+            told.streams(true, 1).await;
             peer.goodbye().await;
         }
         let all = told.notice("market streams lost").await;
-        assert_eq!(count(&all, &VenueEvent::StreamsDown), usize::from(attempt != 2), "{attempt}: {all:?}");
+        assert_eq!(all.iter().filter(|event| is_down(event)).count(), usize::from(attempt != 2), "{attempt}: {all:?}");
         assert_eq!(notices(&all, &format!("attempt {} in", attempt + 1)), 1, "{all:?}");
     }
 }
@@ -286,7 +310,8 @@ async fn silent_sockets_are_given_up() {
     // Both are silent; in which order they are given up does not matter.
     let all = told.notice_within(PATIENCE * 20, "lost (silent)").await;
     let all = [all, told.notice_within(PATIENCE * 20, "lost (silent)").await].concat();
-    assert_eq!((count(&all, &VenueEvent::StreamsDown), count(&all, &VenueEvent::UserDown)), (1, 1), "{all:?}");
+    let downs = all.iter().filter(|event| is_down(event)).count();
+    assert_eq!((downs, count(&all, &VenueEvent::UserDown)), (1, 1), "{all:?}");
     tokio::time::resume();
     peer.ended().await;
     user.ended().await;
@@ -297,10 +322,11 @@ async fn a_depth_stream_gets_a_snapshot_after_it_was_confirmed() {
     let mut venue = Venue::start().await;
     let (client, instruments, mut told) = venue.market_client().await;
     client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Depth);
+    client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Trades);
     for round in 1..=2 {
         let mut peer = venue.stream().await;
         let (id, names) = peer.ask_for("SUBSCRIBE").await;
-        assert_eq!(names, ["bnbbtc@depth@100ms"]);
+        assert_eq!(names, ["bnbbtc@depth@100ms", "bnbbtc@trade"]);
         peer.trade("BNBBTC", round).await;
         told.trade(round).await;
         assert_eq!(venue.seen(DEPTH).len() as u64, round - 1);
@@ -325,6 +351,7 @@ async fn a_book_that_does_not_fit_is_fetched_again() {
     let mut venue = Venue::start().await;
     let (client, instruments, mut told) = venue.market_client().await;
     client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Depth);
+    client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Trades);
     let mut peer = venue.stream().await;
     let (id, _) = peer.ask_for("SUBSCRIBE").await;
     peer.send(update(101, 103)).await;

@@ -55,16 +55,12 @@ async fn the_subscription_is_signed_and_reports_come_out() {
 async fn a_lost_stream_is_told_and_comes_back() {
     let mut venue = Venue::start().await;
     let (_client, mut told, mut user) = venue.client().await;
-    for how in ["dropped", "closed", "terminated", "shutdown"] {
+    for how in ["dropped", "closed", "terminated"] {
         match how {
             "dropped" => drop(user),
             "closed" => user.goodbye().await,
-            "terminated" => {
-                user.send(event("event-stream-terminated")).await;
-                user.ended().await;
-            }
             _ => {
-                user.send(r#"{"event":{"e":"serverShutdown","E":1770123456789}}"#).await;
+                user.send(event("event-stream-terminated")).await;
                 user.ended().await;
             }
         }
@@ -79,6 +75,22 @@ async fn a_lost_stream_is_told_and_comes_back() {
     }
 }
 
+/// The venue shuts a server down: the next subscription is up before the last one ends.
+#[tokio::test]
+async fn a_goodbye_is_followed_without_a_hole() {
+    let mut venue = Venue::start().await;
+    let (_client, mut told, mut old) = venue.client().await;
+    old.send(r#"{"event":{"e":"serverShutdown","E":1770123456789}}"#).await;
+    let mut new = venue.user().await;
+    new.grant().await;
+    old.ended().await;
+    new.send(event("order-update")).await;
+    let report = |event: &ClientEvent| matches!(event, ClientEvent::Venue { event: VenueEvent::Report(_), .. });
+    let all = told.until("a report", report).await;
+    let told = |wanted: &VenueEvent| all.iter().any(|event| super::venue::is(event, wanted));
+    assert!(!told(&VenueEvent::UserDown) && !told(&VenueEvent::UserUp), "{all:?}");
+}
+
 /// Down is told once, and what the venue refuses says why without giving anything away.
 #[tokio::test]
 async fn a_refused_subscription_is_tried_again() {
@@ -90,7 +102,7 @@ async fn a_refused_subscription_is_tried_again() {
         let mut user = venue.user().await;
         let asked = user.ask().await;
         let msg = format!("Signature for this request is not valid: {}", asked["params"]["signature"]);
-        user.send(json!({"id": 1, "status": 400, "error": {"code": -1022, "msg": msg}}).to_string()).await;
+        user.send(json!({"id": asked["id"], "status": 400, "error": {"code": -1022, "msg": msg}}).to_string()).await;
         user.ended().await;
         let all = told.notice("the venue refuses the subscription with 400: -1022: Signature").await;
         assert!(all.iter().all(|event| matches!(event, ClientEvent::Notice(_))), "{all:?}");
@@ -107,8 +119,9 @@ async fn a_wrong_clock_is_set_before_the_next_attempt() {
     venue.move_clock(30_000);
     drop(user);
     let mut user = venue.user().await;
-    user.ask().await;
-    user.send(r#"{"id":1,"status":400,"error":{"code":-1021,"msg":"Timestamp for this request is outside"}}"#).await;
+    let asked = user.ask().await;
+    let error = json!({"code": -1021, "msg": "Timestamp for this request is outside"});
+    user.send(json!({"id": asked["id"], "status": 400, "error": error}).to_string()).await;
     told.notice("finds our clock wrong").await;
     let mut user = venue.user().await;
     let params = user.grant().await;
@@ -123,11 +136,11 @@ async fn a_limited_subscription_waits() {
     let (client, mut told, user) = venue.client().await;
     drop(user);
     let mut user = venue.user().await;
-    user.ask().await;
+    let asked = user.ask().await;
     let (now, seen) = (venue.now_ms(), venue.seen("").len());
     let data = json!({"serverTime": now, "retryAfter": now + 2_000});
     let error = json!({"code": -1003, "msg": "Too much request weight used", "data": data});
-    user.send(json!({"id": 1, "status": 429, "error": error}).to_string()).await;
+    user.send(json!({"id": asked["id"], "status": 429, "error": error}).to_string()).await;
     told.notice("429: nothing is sent for").await;
     assert!(client.account().await.is_err());
     assert_eq!(venue.seen("").len(), seen);

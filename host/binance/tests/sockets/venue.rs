@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use ringfence_binance::client::Sink;
+use ringfence_binance::client::net::Net;
 use ringfence_binance::limits::SocketLimits;
-use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
-use ringfence_model::Instrument;
+use ringfence_binance::streams::shard::ShardRules;
+use ringfence_binance::streams::shares::ShareRules;
+use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials, Tuning};
 use ringfence_model::venue::{MarketData, VenueEvent};
+use ringfence_model::{Instrument, Micros};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -161,6 +164,19 @@ pub(crate) fn credentials() -> Credentials {
     Credentials::new(KEY.into(), SECRET.into())
 }
 
+fn net() -> Arc<Net> {
+    Arc::new(Net::new().unwrap())
+}
+
+/// The defaults, but what only waits waits shortly.
+fn tuning() -> Tuning {
+    Tuning {
+        shares: ShareRules { grace: Micros::from_millis(20), ..ShareRules::default() },
+        connection: ShardRules { settle: Micros::from_millis(100), ..ShardRules::default() },
+        ..Tuning::default()
+    }
+}
+
 async fn listener() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -248,7 +264,8 @@ impl Venue {
     pub(crate) async fn market_client(&self) -> (Client, Vec<Instrument>, Told) {
         let config = ClientConfig { credentials: None, ..self.config.clone() };
         let (sink, told) = told();
-        let (client, instruments) = Client::connect(config, &SYMBOLS.map(String::from), sink).await.unwrap();
+        let symbols = SYMBOLS.map(String::from);
+        let (client, instruments) = Client::connect_over(net(), tuning(), config, &symbols, sink).await.unwrap();
         (client, instruments, told)
     }
 
@@ -258,8 +275,18 @@ impl Venue {
     }
 
     pub(crate) async fn client_of(&mut self, config: ClientConfig) -> (Client, Told, Peer) {
+        self.tuned(config, Tuning { orders_over_socket: false, ..tuning() }).await
+    }
+
+    /// A client whose orders go over the socket.
+    pub(crate) async fn socket_client(&mut self) -> (Client, Told, Peer) {
+        self.tuned(self.config.clone(), tuning()).await
+    }
+
+    async fn tuned(&mut self, config: ClientConfig, tuning: Tuning) -> (Client, Told, Peer) {
         let (sink, mut told) = told();
-        let connecting = tokio::spawn(async move { Client::connect(config, &SYMBOLS.map(String::from), sink).await });
+        let symbols = SYMBOLS.map(String::from);
+        let connecting = tokio::spawn(async move { Client::connect_over(net(), tuning, config, &symbols, sink).await });
         let mut peer = self.user().await;
         peer.grant().await;
         let (client, _) = connecting.await.unwrap().unwrap();
@@ -474,6 +501,16 @@ impl Told {
         self.until(&format!("{wanted:?}"), is_it).await
     }
 
+    /// All until so many streams were told to be down (or up, since the last call).
+    pub(crate) async fn streams(&mut self, up: bool, count: usize) -> Vec<ClientEvent> {
+        let mut all = Vec::new();
+        for _ in 0..count {
+            let what = if up { "a stream is up" } else { "a stream is down" };
+            all.extend(self.until(what, |event| if up { is_up(event) } else { is_down(event) }).await);
+        }
+        all
+    }
+
     pub(crate) async fn notice(&mut self, words: &str) -> Vec<ClientEvent> {
         self.notice_within(PATIENCE, words).await
     }
@@ -524,6 +561,14 @@ fn book_id(event: &ClientEvent) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+pub(crate) fn is_down(event: &ClientEvent) -> bool {
+    matches!(event, ClientEvent::Venue { event: VenueEvent::StreamDown { .. }, .. })
+}
+
+pub(crate) fn is_up(event: &ClientEvent) -> bool {
+    matches!(event, ClientEvent::Venue { event: VenueEvent::StreamUp { .. }, .. })
 }
 
 pub(crate) fn is(event: &ClientEvent, wanted: &VenueEvent) -> bool {

@@ -177,6 +177,10 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
             ClientEvent::Venue { received, event } => hub.send(Input::Venue { received, event }),
             ClientEvent::Unparsed { error } => feed.problem(error),
             ClientEvent::Notice(text) => feed.say(text),
+            ClientEvent::Alarm(text) => {
+                feed.problem(text.clone());
+                feed.say(text);
+            }
         })
     };
     let (client, instruments) = Client::connect(venue.client, &venue.symbols, sink)

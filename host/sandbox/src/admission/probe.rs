@@ -47,5 +47,6 @@ fn instrument(id: InstrumentId, symbol: &str) -> Instrument {
         min_notional_on_market: true,
         max_open_orders: 200,
         trading: true,
+        filters: ringfence_model::instrument::Filters::default(),
     }
 }

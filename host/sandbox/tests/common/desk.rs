@@ -71,6 +71,7 @@ pub fn instrument() -> Instrument {
         min_notional_on_market: false,
         max_open_orders: 0,
         trading: true,
+        filters: ringfence_model::instrument::Filters::default(),
     }
 }
 

@@ -1,0 +1,102 @@
+//! Orders over the WebSocket API: sent once, by REST only if they surely were not sent, and
+//! in doubt whenever nobody knows.
+
+use ringfence_binance::Client;
+use ringfence_model::event::OrderReason;
+use ringfence_model::order::MarketSize;
+use ringfence_model::venue::{ClientOrderId, CommandOutcome, VenueEvent, VenueOrder};
+use ringfence_model::{Decimal, OrderKind, Side};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::venue::{KEY, Reply, Venue, credentials, documented};
+
+const PLACE: &str = "POST /api/v3/order";
+
+fn order() -> VenueOrder {
+    VenueOrder {
+        symbol: "BTCUSDT".into(),
+        side: Side::Sell,
+        kind: OrderKind::Market(MarketSize::Base(Decimal::ONE)),
+        client_order_id: ClientOrderId("r-0-1".into()),
+    }
+}
+
+fn place(client: &Client) -> JoinHandle<CommandOutcome> {
+    let client = client.clone();
+    tokio::spawn(async move {
+        match client.place(&order(), false).await {
+            VenueEvent::Answer { outcome, .. } => outcome,
+            other => panic!("{other:?}"),
+        }
+    })
+}
+
+#[tokio::test]
+async fn an_order_goes_over_the_socket_signed_and_answers_may_cross() {
+    let mut venue = Venue::start().await;
+    let (client, _told, mut user) = venue.socket_client().await;
+    let (first, second) = (place(&client), place(&client));
+    let asked = [user.ask().await, user.ask().await];
+    let params = &asked[0]["params"];
+    assert_eq!(asked[0]["method"], "order.place");
+    let payload = format!(
+        "apiKey={KEY}&newClientOrderId=r-0-1&newOrderRespType=ACK&quantity=1&recvWindow=5000&side=SELL&symbol=BTCUSDT&timestamp={}&type=MARKET",
+        params["timestamp"]
+    );
+    assert_eq!(params["signature"], credentials().sign(&payload));
+    assert_ne!(asked[0]["id"], asked[1]["id"]);
+    let error = json!({"code": -2010, "msg": "Account has insufficient balance for requested action."});
+    user.send(json!({"id": asked[1]["id"], "status": 400, "error": error}).to_string()).await;
+    let result: serde_json::Value = serde_json::from_str(&documented("rest/new-order.1.json")).unwrap();
+    user.send(json!({"id": asked[0]["id"], "status": 200, "result": result}).to_string()).await;
+    let mut outcomes = [first.await.unwrap(), second.await.unwrap()];
+    outcomes.sort_by_key(|outcome| *outcome != CommandOutcome::Accepted);
+    assert_eq!(outcomes, [CommandOutcome::Accepted, CommandOutcome::Rejected(OrderReason::InsufficientBalance)]);
+    assert!(venue.seen(PLACE).is_empty(), "not by REST as well");
+}
+
+#[tokio::test]
+async fn what_is_lost_after_it_was_sent_is_unknown_and_not_sent_again() {
+    for how in ["dropped", "500", "-1007"] {
+        let mut venue = Venue::start().await;
+        let (client, _told, mut user) = venue.socket_client().await;
+        let placing = place(&client);
+        let asked = user.ask().await;
+        match how {
+            "dropped" => drop(user),
+            "500" => {
+                user.send(json!({"id": asked["id"], "status": 500, "error": {"code": -1000, "msg": "?"}}).to_string())
+                    .await
+            }
+            _ => {
+                user.send(
+                    json!({"id": asked["id"], "status": 400, "error": {"code": -1007, "msg": "Timeout"}}).to_string(),
+                )
+                .await
+            }
+        }
+        assert_eq!(placing.await.unwrap(), CommandOutcome::Unknown, "{how}");
+        assert!(venue.seen(PLACE).is_empty(), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_socket_is_down_rest_carries_orders() {
+    let mut venue = Venue::start().await;
+    let (client, mut told, user) = venue.socket_client().await;
+    drop(user);
+    told.venue(&VenueEvent::UserDown).await;
+    venue.script(PLACE, [Reply::new(200, documented("rest/new-order.1.json"))]);
+    assert_eq!(place(&client).await.unwrap(), CommandOutcome::Accepted);
+    assert_eq!(venue.seen(PLACE).len(), 1);
+    // And the socket again when it is back.
+    let mut user = venue.user().await;
+    user.grant().await;
+    told.venue(&VenueEvent::UserUp).await;
+    let placing = place(&client);
+    let asked = user.ask().await;
+    user.send(json!({"id": asked["id"], "status": 200, "result": {}}).to_string()).await;
+    assert_eq!(placing.await.unwrap(), CommandOutcome::Accepted);
+    assert_eq!(venue.seen(PLACE).len(), 1);
+}

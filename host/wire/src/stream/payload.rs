@@ -1,0 +1,260 @@
+//! Every market stream's payload with all of its fields, both ways. The quick way from
+//! bytes to the model is [`super::StreamParser`]; this is for whoever needs the rest.
+
+use ringfence_model::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::number::{self, Amount, optional};
+
+/// `trade`, `blockTrade` (no `M`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct Trade {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "t")]
+    pub trade_id: u64,
+    #[serde(rename = "p", with = "number")]
+    pub price: Decimal,
+    #[serde(rename = "q", with = "number")]
+    pub quantity: Decimal,
+    #[serde(rename = "T")]
+    pub trade_time: u64,
+    #[serde(rename = "m")]
+    pub buyer_is_maker: bool,
+    #[serde(rename = "M", default, skip_serializing_if = "Option::is_none")]
+    pub best_match: Option<bool>,
+}
+
+/// `aggTrade`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct AggregateTrade {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(flatten)]
+    pub trade: crate::rest::market::AggregateTrade,
+}
+
+/// `kline`, in UTC or with an offset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct Kline {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "k")]
+    pub kline: KlineBody,
+}
+
+/// The kline within its event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct KlineBody {
+    #[serde(rename = "t")]
+    pub open_time: u64,
+    #[serde(rename = "T")]
+    pub close_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "i")]
+    pub interval: String,
+    /// -1 if there was no trade, as the next one.
+    #[serde(rename = "f")]
+    pub first_trade: i64,
+    #[serde(rename = "L")]
+    pub last_trade: i64,
+    #[serde(rename = "o", with = "number")]
+    pub open: Decimal,
+    #[serde(rename = "c", with = "number")]
+    pub close: Decimal,
+    #[serde(rename = "h", with = "number")]
+    pub high: Decimal,
+    #[serde(rename = "l", with = "number")]
+    pub low: Decimal,
+    #[serde(rename = "v", with = "number")]
+    pub volume: Decimal,
+    #[serde(rename = "n")]
+    pub trades: u64,
+    #[serde(rename = "x")]
+    pub closed: bool,
+    #[serde(rename = "q", with = "number")]
+    pub quote_volume: Decimal,
+    #[serde(rename = "V", with = "number")]
+    pub taker_volume: Decimal,
+    #[serde(rename = "Q", with = "number")]
+    pub taker_quote_volume: Decimal,
+    #[serde(rename = "B")]
+    pub ignore: String,
+}
+
+/// `24hrMiniTicker`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct MiniTicker {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "c", with = "number")]
+    pub close: Decimal,
+    #[serde(rename = "o", with = "number")]
+    pub open: Decimal,
+    #[serde(rename = "h", with = "number")]
+    pub high: Decimal,
+    #[serde(rename = "l", with = "number")]
+    pub low: Decimal,
+    #[serde(rename = "v", with = "number")]
+    pub volume: Decimal,
+    #[serde(rename = "q", with = "number")]
+    pub quote_volume: Decimal,
+}
+
+/// `24hrTicker`, and (without book and last trade) `1hTicker`, `4hTicker`, `1dTicker`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct Ticker {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "p", with = "number")]
+    pub change: Decimal,
+    #[serde(rename = "P", with = "number")]
+    pub change_percent: Decimal,
+    #[serde(rename = "w", with = "number")]
+    pub average: Decimal,
+    #[serde(rename = "x", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub first_price: Option<Decimal>,
+    #[serde(rename = "c", with = "number")]
+    pub last: Decimal,
+    #[serde(rename = "Q", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub last_quantity: Option<Decimal>,
+    #[serde(rename = "b", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub bid: Option<Decimal>,
+    #[serde(rename = "B", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub bid_quantity: Option<Decimal>,
+    #[serde(rename = "a", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Decimal>,
+    #[serde(rename = "A", default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub ask_quantity: Option<Decimal>,
+    #[serde(rename = "o", with = "number")]
+    pub open: Decimal,
+    #[serde(rename = "h", with = "number")]
+    pub high: Decimal,
+    #[serde(rename = "l", with = "number")]
+    pub low: Decimal,
+    #[serde(rename = "v", with = "number")]
+    pub volume: Decimal,
+    #[serde(rename = "q", with = "number")]
+    pub quote_volume: Decimal,
+    #[serde(rename = "O")]
+    pub open_time: u64,
+    #[serde(rename = "C")]
+    pub close_time: u64,
+    /// -1 if there was no trade, as the next one.
+    #[serde(rename = "F")]
+    pub first_trade: i64,
+    #[serde(rename = "L")]
+    pub last_trade: i64,
+    #[serde(rename = "n")]
+    pub trades: u64,
+}
+
+/// `bookTicker`: no event type, no time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct BookTicker {
+    #[serde(rename = "u")]
+    pub update_id: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "b", with = "number")]
+    pub bid: Decimal,
+    #[serde(rename = "B", with = "number")]
+    pub bid_quantity: Decimal,
+    #[serde(rename = "a", with = "number")]
+    pub ask: Decimal,
+    #[serde(rename = "A", with = "number")]
+    pub ask_quantity: Decimal,
+}
+
+/// `avgPrice`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct AveragePrice {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "i")]
+    pub interval: String,
+    #[serde(rename = "w", with = "number")]
+    pub average: Decimal,
+    #[serde(rename = "T")]
+    pub last_trade_time: u64,
+}
+
+/// `referencePrice`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct ReferencePrice {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    /// The venue says `null` while it has none.
+    #[serde(rename = "r", with = "optional")]
+    pub price: Option<Decimal>,
+    #[serde(rename = "t")]
+    pub time: u64,
+}
+
+/// `depthUpdate`; `pu` of USD-M futures only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct DepthUpdate {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+    #[serde(rename = "s")]
+    pub symbol: String,
+    #[serde(rename = "U")]
+    pub first_update_id: u64,
+    #[serde(rename = "u")]
+    pub last_update_id: u64,
+    #[serde(rename = "pu", default, skip_serializing_if = "Option::is_none")]
+    pub previous_update_id: Option<u64>,
+    #[serde(rename = "b")]
+    pub bids: Vec<(Amount, Amount)>,
+    #[serde(rename = "a")]
+    pub asks: Vec<(Amount, Amount)>,
+}
+
+/// `serverShutdown`: the venue promises no time after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "fields carry the venue's long names")]
+pub struct ServerShutdown {
+    #[serde(rename = "e")]
+    pub event: String,
+    #[serde(rename = "E")]
+    pub event_time: u64,
+}

@@ -1,0 +1,245 @@
+//! Bad input from the venue, by the thousand: every documented payload, cut off, with wrong
+//! types, huge numbers and noise in it, through every parser. The answer is an error of
+//! bounded length that names what was read, or a value; never a panic.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::path::Path;
+
+use ringfence_model::venue::MarketData;
+use ringfence_model::{Instrument, InstrumentId};
+use ringfence_wire::rest::{self, account, market, orders};
+use ringfence_wire::stream::StreamParser;
+use ringfence_wire::ws_api::Incoming;
+use ringfence_wire::{WireError, user};
+
+fn corpus() -> Vec<(String, Vec<u8>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/binance");
+    let mut all = Vec::new();
+    for room in ["rest", "ws-api", "streams", "user-data"] {
+        for entry in std::fs::read_dir(root.join(room)).unwrap() {
+            let path = entry.unwrap().path();
+            let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            all.push((path.file_name().unwrap().to_string_lossy().into_owned(), value.to_string().into_bytes()));
+        }
+    }
+    all.sort();
+    assert!(all.len() > 250, "{}", all.len());
+    all
+}
+
+fn parser() -> StreamParser {
+    let info = r#"{"symbol":"BNBBTC","status":"TRADING","baseAsset":"BNB","baseAssetPrecision":8,"quoteAsset":"BTC","quoteAssetPrecision":8,
+        "filters":[{"filterType":"PRICE_FILTER","minPrice":"0.01","maxPrice":"1000000","tickSize":"0.01"},
+        {"filterType":"LOT_SIZE","minQty":"0.00001","maxQty":"9000","stepSize":"0.00001"}]}"#;
+    let instrument: Instrument =
+        rest::read::<rest::SymbolInfo>(info.as_bytes()).unwrap().instrument(InstrumentId(0)).unwrap();
+    StreamParser::new(&[instrument]).with_bare_snapshot(InstrumentId(0))
+}
+
+const STREAMS: &[&str] = &["trade", "aggTrade", "bookTicker", "depth@100ms", "depth5@100ms", "kline_1m", "ticker"];
+
+/// Through everything that reads bytes of the venue; every error it gives.
+fn read_all(parser: &StreamParser, raw: &[u8]) -> Vec<WireError> {
+    let mut errors = Vec::new();
+    let mut keep = |result: Result<(), WireError>| errors.extend(result.err());
+    keep(parser.parse(raw).map(drop));
+    for stream in STREAMS {
+        let mut combined = format!("{{\"stream\":\"bnbbtc@{stream}\",\"data\":").into_bytes();
+        combined.extend_from_slice(raw);
+        combined.push(b'}');
+        keep(parser.parse(&combined).map(drop));
+    }
+    keep(user::parse(raw).map(drop));
+    keep(Incoming::parse(raw).map(drop));
+    macro_rules! bodies {
+        ($($body:ty),* $(,)?) => { $( keep(rest::read::<$body>(raw).map(drop)); )* };
+    }
+    bodies!(
+        rest::ErrorBody,
+        rest::ServerTime,
+        rest::AccountInfo,
+        rest::OrderInfo,
+        Vec<rest::MyTrade>,
+        rest::DepthSnapshot,
+        Vec<rest::KlineRow>,
+        Vec<rest::RateLimit>,
+        market::VenueRules,
+        market::OneOrMany<market::Statistics>,
+        Vec<market::PublicTrade>,
+        market::ReferencePrice,
+        orders::OrderReport,
+        orders::OrderListReport,
+        Vec<orders::Canceled>,
+        orders::CancelReplaceError,
+        orders::AmendReport,
+        account::Account,
+        account::Commission,
+        account::RelevantFilters,
+        user::FullReport,
+    );
+    // Rules that can be read may still be unusable.
+    if let Ok(info) = rest::read::<rest::ExchangeInfo>(raw) {
+        let symbols: Vec<_> = info.symbols.iter().map(|symbol| symbol.symbol.clone()).collect();
+        keep(info.instruments(&symbols).map(drop));
+    }
+    errors
+}
+
+/// SplitMix64.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((x ^ (x >> 31)) % u64::try_from(end.max(1)).unwrap()).unwrap()
+    }
+}
+
+const NASTY: &[&str] = &[
+    "null",
+    "true",
+    "-1",
+    "1e400",
+    "-0",
+    "18446744073709551616",
+    "99999999999999999999999999999999999999",
+    "0.1",
+    "\"\"",
+    "\"x\"",
+    "\"-1\"",
+    "\"1e5\"",
+    "\"NaN\"",
+    "\"79228162514264337593543950336\"",
+    "[]",
+    "{}",
+    "[[]]",
+    "\"\\u0000\"",
+    "\"\\ud800\"",
+    "[[\"1\",\"1\"],[\"1\"]]",
+    "9223372036854775807",
+];
+
+/// Another value in the place of one: keys stay, so that parsers get far.
+fn mutate(chance: &mut Chance, raw: &[u8]) -> Vec<u8> {
+    let mut bytes = raw.to_vec();
+    match chance.below(6) {
+        0 => bytes.truncate(chance.below(raw.len())),
+        1 => {
+            let at = chance.below(raw.len());
+            bytes[at] = u8::try_from(chance.below(256)).unwrap();
+        }
+        2 => {
+            let (one, other) = (chance.below(raw.len()), chance.below(raw.len()));
+            let cut = raw[one.min(other)..one.max(other)].to_vec();
+            let at = chance.below(raw.len());
+            bytes.splice(at..at, cut);
+        }
+        _ => {
+            let colons: Vec<_> = raw
+                .windows(2)
+                .enumerate()
+                .filter(|(_, two)| two[1] == b':' && two[0] == b'"')
+                .map(|(at, _)| at + 2)
+                .collect();
+            if let Some(at) = colons.get(chance.below(colons.len())) {
+                let rest = &raw[*at..];
+                let end = if rest[0] == b'"' {
+                    rest[1..].iter().position(|byte| *byte == b'"').map_or(rest.len(), |end| end + 2)
+                } else {
+                    rest.iter().position(|byte| matches!(byte, b',' | b'}' | b']')).unwrap_or(rest.len())
+                };
+                bytes.splice(*at..*at + end, NASTY[chance.below(NASTY.len())].bytes());
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn nothing_panics_and_errors_say_what_and_where() {
+    let (parser, corpus) = (parser(), corpus());
+    let seed = std::env::var("RINGFENCE_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let mut chance = Chance(seed);
+    let mut count = 0;
+    for (name, raw) in &corpus {
+        for _ in 0..40 {
+            let bytes = mutate(&mut chance, raw);
+            for error in read_all(&parser, &bytes) {
+                let text = error.to_string();
+                assert!(!text.is_empty() && text.len() < 1_500, "{name}: {} bytes of error", text.len());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 10_000, "{count}");
+}
+
+/// Cut off anywhere, a message is an error, whichever way it is read.
+#[test]
+fn truncated_messages_are_errors() {
+    let parser = parser();
+    for name in [
+        "trade-streams.1",
+        "diff-depth-stream.1",
+        "individual-symbol-ticker-streams.1",
+        "kline-candlestick-streams-for-utc.1",
+    ] {
+        let raw = &corpus().into_iter().find(|(known, _)| known == &format!("{name}.json")).unwrap().1;
+        assert!(parser.parse(raw).is_ok(), "{name}");
+        for end in 0..raw.len() {
+            assert!(parser.parse(&raw[..end]).is_err(), "{name} cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn ten_megabytes_are_an_error_of_a_few_words() {
+    let parser = parser();
+    const MANY: usize = 10_000_000;
+    let digits = format!(
+        r#"{{"e":"trade","E":1,"s":"BNBBTC","t":1,"p":"{}","q":"1","T":1,"m":true,"M":true}}"#,
+        "9".repeat(MANY)
+    );
+    let text = format!(r#"{{"e":"trade","s":"{}"}}"#, "x".repeat(MANY));
+    let deep = "[".repeat(MANY);
+    let blanks = " ".repeat(MANY);
+    for input in [digits, text, deep, blanks] {
+        for error in read_all(&parser, input.as_bytes()) {
+            assert!(error.to_string().len() < 1_500);
+        }
+        assert!(parser.parse(input.as_bytes()).is_err());
+    }
+    // Large and right is no error.
+    let levels = vec![r#"["0.01","1"]"#; MANY / 13].join(",");
+    let large = format!(r#"{{"e":"depthUpdate","E":1,"s":"BNBBTC","U":1,"u":2,"b":[{levels}],"a":[]}}"#);
+    let MarketData::Depth { update, .. } = parser.parse(large.as_bytes()).unwrap() else { panic!() };
+    assert_eq!(update.bids.len(), MANY / 13);
+}
+
+/// The quick way and the general one agree on whatever they are given.
+#[test]
+fn quick_and_general_parsers_agree() {
+    let parser = parser();
+    let mut chance = Chance(7);
+    for (name, raw) in corpus().iter().filter(|(name, _)| {
+        ["trade-streams.1.json", "aggregate-trade-streams.1.json", "diff-depth-stream.1.json"].contains(&name.as_str())
+    }) {
+        for _ in 0..3_000 {
+            let bytes = mutate(&mut chance, raw);
+            // A blank in front sends it the general way.
+            let Some(rest) = bytes.strip_prefix(b"{") else { continue };
+            let mut general = b"{ ".to_vec();
+            general.extend_from_slice(rest);
+            let (quick, general) = (parser.parse(&bytes), parser.parse(&general));
+            match (&quick, &general) {
+                (Ok(quick), Ok(general)) => assert_eq!(quick, general, "{name}: {}", String::from_utf8_lossy(&bytes)),
+                (Err(_), Err(_)) => {}
+                _ => panic!("{name}: {quick:?} but {general:?} of {}", String::from_utf8_lossy(&bytes)),
+            }
+        }
+    }
+}
