@@ -384,20 +384,21 @@ impl<T> Shard<T> {
         if is_old || self.handover.is_none() {
             want.silence.heard(now);
         }
+        if (is_old || self.handover.is_none())
+            && std::mem::take(&mut want.cut)
+            && let (Some(last), Some(after)) = (want.last, mark.after)
+        {
+            if mark.at <= last.at {
+                want.cut = true;
+                return;
+            }
+            if after > last.at.0 {
+                out.push(Effect::Down { name: name.to_owned() });
+                out.push(Effect::Up { name: name.to_owned() });
+            }
+        }
         match &mut self.handover {
             None => {
-                if std::mem::take(&mut want.cut)
-                    && let (Some(last), Some(after)) = (want.last, mark.after)
-                {
-                    if mark.at <= last.at {
-                        want.cut = true;
-                        return;
-                    }
-                    if after > last.at.0 {
-                        out.push(Effect::Down { name: name.to_owned() });
-                        out.push(Effect::Up { name: name.to_owned() });
-                    }
-                }
                 want.last = Some(mark);
                 out.push(Effect::Pass(item));
             }
