@@ -242,7 +242,10 @@ impl State {
 
     /// The recording begins now: time that was waited for it does not count.
     pub(super) fn begin(&mut self) {
-        self.clock.set_pace(self.born.elapsed(), self.clock.pace());
+        // A step that began it is not waiting.
+        if self.clock.pace() != Pace::Stepped {
+            self.clock.set_pace(self.born.elapsed(), self.clock.pace());
+        }
     }
 
     /// Changes whenever the clock was set or a recording has got further.
