@@ -272,9 +272,10 @@ mod tests {
             let scan = scan(&kept(name), &Budgets::default()).unwrap();
             for rule in Rule::all() {
                 let (found, allowed) = (scan.measures.get(rule), limit(rule, &Budgets::default()));
-                assert!(found <= allowed / 2, "{name}: {rule} {found} of {allowed}");
+                assert!(found <= allowed / 4 * 3, "{name}: {rule} {found} of {allowed}");
             }
-            assert!(!scan.producers.is_empty(), "{name}");
+            // The Rust builds are stripped of it.
+            assert_eq!(!scan.producers.is_empty(), name == "rsi-reversion", "{name}");
         }
     }
 
