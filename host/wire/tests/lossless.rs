@@ -163,6 +163,8 @@ fn answer(what: &str, chapter: &str, body: &Value) {
         "query-reference-price-calculation" => through::<ReferencePriceCalculation>(what, body),
         "query-reference-price" => through::<ReferencePrice>(what, body),
         "query-relevant-filters" => through::<RelevantFilters>(what, body),
+        // The document shows this limit beside the answer to an order, too.
+        "unfilled-order-count" if !body_is_list => through::<OrderReport>(what, body),
         "query-unfilled-order-count" | "unfilled-order-count" => through::<Vec<RateLimit>>(what, body),
         "test-new-order-using-sor" | "test-new-order" => through::<TestOrder>(what, body),
         other => panic!("{what}: no type for {other}"),

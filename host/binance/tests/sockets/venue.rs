@@ -400,9 +400,19 @@ impl Peer {
         names
     }
 
-    /// Reads the subscription of a user stream and grants it; its parameters.
+    /// Reads the subscription of a user stream and grants it; its parameters, or those of the session's logon before it
+    /// (an Ed25519 key signs that alone).
     pub(crate) async fn grant(&mut self) -> Value {
         let asked = self.ask().await;
+        if asked["method"] == "session.logon" {
+            let session = json!({"apiKey": asked["params"]["apiKey"], "authorizedSince": 1, "connectedSince": 1,
+                "returnRateLimits": true, "serverTime": 1, "userDataStream": false});
+            self.send(json!({"id": asked["id"], "status": 200, "result": session}).to_string()).await;
+            let then = self.ask().await;
+            assert_eq!(then["method"], "userDataStream.subscribe", "{then}");
+            self.send(json!({"id": then["id"], "status": 200, "result": {"subscriptionId": 0}}).to_string()).await;
+            return asked["params"].clone();
+        }
         assert_eq!(asked["method"], "userDataStream.subscribe.signature", "{asked}");
         self.send(json!({"id": asked["id"], "status": 200, "result": {"subscriptionId": 0}}).to_string()).await;
         asked["params"].clone()
