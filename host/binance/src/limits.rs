@@ -9,7 +9,7 @@
 //! | module | holds |
 //! |--|--|
 //! | [`counter`] | one limit of the venue: its window, what is used, what the venue says |
-//! | [`shares`] | fair shares between those who ask |
+//! | `shares` | fair shares between those who ask |
 //! | [`rolling`] | limits without a documented alignment: connection attempts, messages of a socket |
 //! | [`saved`] | what outlives a restart |
 //!

@@ -1,7 +1,7 @@
 //! `ringfence sim`: the simulated exchange as a server for any Binance client.
 //!
 //! Turns the command line into an exchange and serves it until it is told to end. What
-//! the exchange does is in its own room; the accounts' file is read in [`accounts`].
+//! the exchange does is in its own room; the accounts' file is read in `accounts`.
 
 mod accounts;
 

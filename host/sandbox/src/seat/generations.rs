@@ -1,4 +1,4 @@
-//! Making, swapping, bringing back and ending instances: what [`Life`] decides is done here.
+//! Making, swapping, bringing back and ending instances: what `Life` decides is done here.
 //!
 //! A swap, in order: the old instance gives its state; the new one is made, initialised and
 //! given it; streams are followed; the new one takes over between two events. While it is on
