@@ -137,6 +137,13 @@ impl Desk {
         self.frame(&Value::Object(request).to_string())
     }
 
+    /// A resting list of two, named `both`: the answer.
+    pub fn oco(&mut self, recorded: &dyn Fn(&str) -> String) -> String {
+        let changes = json!({"quantity": "0.01", "listClientOrderId": "both", "abovePrice": "70000.00",
+            "aboveStopPrice": "70000.00", "belowPrice": "50000.00"});
+        self.example(&recorded("ws-api/place-new-order-list-oco.1"), changes)
+    }
+
     /// The session is logged on.
     pub fn log_on(&mut self) {
         let request = r#"{"id":1,"method":"session.logon","params":{"apiKey":"","signature":"","timestamp":0}}"#;

@@ -1,8 +1,8 @@
 //! Which example belongs to which request. Each row begins with a new exchange.
 
 use ringfence_exchange::{LimitConfig, StreamSession, streams};
-use ringfence_model::Decimal;
-use serde_json::json;
+use ringfence_model::{Decimal, Timestamp};
+use serde_json::{Value, json};
 
 use crate::desk::{Desk, KEY};
 use crate::json::Allowed;
@@ -39,6 +39,28 @@ const fn any_order(fixture: &'static str, make: fn(&mut Desk, Recorded<'_>) -> S
 fn control(messages: &[&str]) -> String {
     let mut session = StreamSession::open([127, 0, 0, 1].into(), "", true).unwrap();
     messages.iter().map(|message| session.message(message, &LimitConfig::default()).text).last().unwrap()
+}
+
+/// Fields that the venue sends only for orders that have them; its examples show them all.
+const CONDITIONAL: &[&str] = &[
+    "stopPrice",
+    "trailingDelta",
+    "trailingTime",
+    "icebergQty",
+    "strategyId",
+    "strategyType",
+    "preventedMatchId",
+    "preventedQuantity",
+];
+
+/// Makes an example's order one that rests below this market.
+fn resting(answer: &str) -> Value {
+    json!({"side": "BUY", "price": "50000.00", "quantity": "0.01", "newOrderRespType": answer})
+}
+
+/// The span of a history that holds what was just done.
+fn lately(now: Timestamp) -> Value {
+    json!({"startTime": now.as_millis() - 1_000, "endTime": now.as_millis() + 1_000})
 }
 
 pub const ROWS: &[Row] = &[
@@ -299,6 +321,89 @@ pub const ROWS: &[Row] = &[
         let id = desk.rest("");
         desk.signed("PUT", "order/amend/keepPriority", &format!("symbol=BTCUSDT&orderId={id}&newQty=0.005"))
     }),
+    row("rest/cancel-order.2", |desk, _| {
+        let id = desk.rest("");
+        desk.signed("DELETE", "order", &format!("symbol=BTCUSDT&orderId={id}&cancelRestrictions=NOPE"))
+    }),
+    row("rest/cancel-order.3", |desk, _| {
+        let id = desk.rest("");
+        desk.signed("DELETE", "order", &format!("symbol=BTCUSDT&orderId={id}&cancelRestrictions=ONLY_PARTIALLY_FILLED"))
+    }),
+    row("user-data/order-reject-reason.1", |desk, recorded| {
+        desk.oco(recorded);
+        desk.subscribe();
+        desk.event("listStatus")
+    }),
+    row("ws-api/how-to-interpret-rate-limits.1", |desk, _| desk.frame(r#"{"id":"a","method":"time"}"#)),
+    row("ws-api/place-new-order.2", |desk, recorded| {
+        desk.example(&recorded("ws-api/place-new-order.1"), resting("ACK"))
+    }),
+    row("ws-api/place-new-order.3", |desk, recorded| {
+        desk.example(&recorded("ws-api/place-new-order.1"), resting("RESULT"))
+    }),
+    but("ws-api/place-new-order.4", &[], &["selfTradePreventionMode"], |desk, recorded| {
+        let sold = json!({"price": "58000.00", "quantity": "0.01", "newOrderRespType": "FULL"});
+        desk.example(&recorded("ws-api/place-new-order.1"), sold)
+    }),
+    row("ws-api/response-format.1", |desk, recorded| {
+        desk.example(&recorded("ws-api/request-format.1"), resting("RESULT"))
+    }),
+    row("ws-api/response-format.2", |desk, recorded| {
+        desk.example(&recorded("ws-api/request-format.1"), json!({"price": "50000.00", "quantity": "150"}))
+    }),
+    row("ws-api/unfilled-order-count.1", |desk, recorded| {
+        desk.example(&recorded("ws-api/request-format.1"), resting("RESULT"))
+    }),
+    row("ws-api/test-new-order.2", |desk, recorded| desk.example(&recorded("ws-api/test-new-order.1"), resting("ACK"))),
+    but("ws-api/query-order.2", CONDITIONAL, &[], |desk, recorded| {
+        let id = desk.rest("&strategyId=1&strategyType=1000000");
+        desk.example(&recorded("ws-api/query-order.1"), json!({"orderId": id}))
+    }),
+    // The examples of REST and of this door disagree on where `origQuoteOrderQty` stands; here it stands as in REST.
+    any_order("ws-api/current-open-orders.2", |desk, recorded| {
+        desk.rest("");
+        desk.example(&recorded("ws-api/current-open-orders.1"), json!({}))
+    }),
+    but("ws-api/cancel-order.2", CONDITIONAL, &[], |desk, recorded| {
+        desk.rest("&newClientOrderId=mine&strategyId=1&strategyType=1000000");
+        desk.example(&recorded("ws-api/cancel-order.1"), json!({"origClientOrderId": "mine"}))
+    }),
+    row("ws-api/account-trade-history.2", |desk, recorded| {
+        desk.take();
+        desk.example(&recorded("ws-api/account-trade-history.1"), lately(desk.now))
+    }),
+    Row {
+        allowed: Allowed { missing: &["preventedMatchId", "preventedQuantity"], more: &[], any_order: true },
+        ..row("ws-api/account-order-history.2", |desk, recorded| {
+            desk.rest("");
+            desk.example(&recorded("ws-api/account-order-history.1"), lately(desk.now))
+        })
+    },
+    row("ws-api/order-amend-keep-priority.2", |desk, recorded| {
+        desk.rest("&newClientOrderId=mine");
+        let changes = json!({"origClientOrderId": "mine", "newQty": "0.005"});
+        desk.example(&recorded("ws-api/order-amend-keep-priority.1"), changes)
+    }),
+    row("ws-api/query-order-amendments.2", |desk, recorded| {
+        let id = desk.rest("&newClientOrderId=mine");
+        let changes = json!({"origClientOrderId": "mine", "newQty": "0.005"});
+        desk.example(&recorded("ws-api/order-amend-keep-priority.1"), changes);
+        desk.example(&recorded("ws-api/query-order-amendments.1"), json!({"orderId": id}))
+    }),
+    // Only one of the two legs has a stop price.
+    but("ws-api/place-new-order-list-oco.2", &["stopPrice"], &[], |desk, recorded| desk.oco(recorded)),
+    row("ws-api/query-order-list.2", |desk, recorded| {
+        desk.oco(recorded);
+        desk.example(&recorded("ws-api/query-order-list.1"), json!({"origClientOrderId": "both"}))
+    }),
+    row("ws-api/current-open-order-lists.2", |desk, recorded| {
+        desk.oco(recorded);
+        desk.example(&recorded("ws-api/current-open-order-lists.1"), json!({}))
+    }),
+    row("ws-api/account-order-list-history.2", |desk, recorded| {
+        desk.oco(recorded);
+        desk.example(&recorded("ws-api/account-order-list-history.1"), lately(desk.now))
+    }),
 ];
 
 /// Examples that have no row, and why.
@@ -362,4 +467,167 @@ pub const SILENT: &[(&str, &str)] = &[
     ("ws-api/ui-klines.1", "a request that a row sends"),
     ("ws-api/unfilled-order-count.2", "a request that a row sends"),
     ("ws-api/unsubscribe-from-user-data-stream.1", "a request that a row sends"),
+    (
+        "rest/cancel-all-open-orders-on-a-symbol.1",
+        "orders and lists mixed in one list, which the comparison cannot pair; their reports: cancel-order",
+    ),
+    ("rest/historical-block-trades.1", "no block trades here"),
+    ("rest/new-order-using-sor.1", "no smart order routing here"),
+    ("rest/query-allocations.1", "no smart order routing here, so nothing is allocated"),
+    (
+        "rest/query-reference-price-calculation.2",
+        "reference prices here are fixed or absent, never pending or averaged",
+    ),
+    ("rest/query-reference-price.2", "reference prices here are fixed or absent, never pending or averaged"),
+    ("rest/test-new-order-using-sor.1", "no smart order routing here"),
+    ("streams/block-trade-streams.1", "no block trades here"),
+    ("user-data/external-lock-update.1", "nothing locks balances from outside here"),
+    ("ws-api/account-allocations.1", "no smart order routing here, so nothing is allocated"),
+    ("ws-api/account-allocations.2", "no smart order routing here, so nothing is allocated"),
+    ("ws-api/account-order-history.1", "a request that a row sends"),
+    ("ws-api/account-order-list-history.1", "a request that a row sends"),
+    ("ws-api/account-prevented-matches.1", "a request whose answer has no row over this door yet"),
+    (
+        "ws-api/account-prevented-matches.2",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    ("ws-api/account-trade-history.1", "a request that a row sends"),
+    ("ws-api/cancel-and-replace-order.1", "a request whose answer has no row over this door yet"),
+    (
+        "ws-api/cancel-and-replace-order.2",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    (
+        "ws-api/cancel-and-replace-order.3",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    (
+        "ws-api/cancel-and-replace-order.4",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    (
+        "ws-api/cancel-and-replace-order.5",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    (
+        "ws-api/cancel-and-replace-order.6",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    (
+        "ws-api/cancel-and-replace-order.7",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    (
+        "ws-api/cancel-and-replace-order.8",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    ("ws-api/cancel-open-orders.1", "a request whose answer has no row over this door yet"),
+    (
+        "ws-api/cancel-open-orders.2",
+        "orders and lists mixed in one list, which the comparison cannot pair; their reports: cancel-order",
+    ),
+    ("ws-api/cancel-order-list.1", "a request whose answer has no row over this door yet"),
+    ("ws-api/cancel-order-list.2", "not compared over this door yet; the same body over REST: http::order_tests"),
+    ("ws-api/cancel-order.1", "a request that a row sends"),
+    ("ws-api/cancel-order.3", "not compared over this door yet; the same body over REST: http::order_tests"),
+    ("ws-api/cancel-order.4", "an error without its frame; the rows of rest/cancel-order hold it"),
+    ("ws-api/cancel-order.5", "an error without its frame; the rows of rest/cancel-order hold it"),
+    ("ws-api/current-open-order-lists.1", "a request that a row sends"),
+    ("ws-api/current-open-orders.1", "a request that a row sends"),
+    ("ws-api/historical-block-trades.1", "no block trades here"),
+    ("ws-api/historical-block-trades.2", "no block trades here"),
+    ("ws-api/ip-limits.1", "the limits beside an answer: how-to-interpret-rate-limits.1 holds them"),
+    ("ws-api/ip-limits.2", "a ban: ws_api::tests::session::a_banned_session_is_told_until_when_and_ends"),
+    ("ws-api/opo.1", "a request whose answer has no row over this door yet"),
+    ("ws-api/opo.2", "not compared over this door yet; the same body over REST: http::order_tests"),
+    ("ws-api/opoco.1", "a request whose answer has no row over this door yet"),
+    ("ws-api/opoco.2", "not compared over this door yet; the same body over REST: http::order_tests"),
+    ("ws-api/order-amend-keep-priority.1", "a request that a row sends"),
+    (
+        "ws-api/order-amend-keep-priority.3",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    ("ws-api/place-new-oco-deprecated.1", "a request whose answer has no row over this door yet"),
+    (
+        "ws-api/place-new-oco-deprecated.2",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    ("ws-api/place-new-order-list-oco.1", "a request that a row sends"),
+    ("ws-api/place-new-order-list-oto.1", "a request whose answer has no row over this door yet"),
+    (
+        "ws-api/place-new-order-list-oto.2",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    ("ws-api/place-new-order-list-otoco.1", "a request whose answer has no row over this door yet"),
+    (
+        "ws-api/place-new-order-list-otoco.2",
+        "not compared over this door yet; the same body over REST: http::order_tests",
+    ),
+    ("ws-api/place-new-order-using-sor.1", "no smart order routing here"),
+    ("ws-api/place-new-order-using-sor.2", "no smart order routing here"),
+    ("ws-api/place-new-order.1", "a request that a row sends"),
+    ("ws-api/query-order-amendments.1", "a request that a row sends"),
+    ("ws-api/query-order-list.1", "a request that a row sends"),
+    ("ws-api/query-order.1", "a request that a row sends"),
+    (
+        "ws-api/query-reference-price-calculation.3",
+        "reference prices here are fixed or absent, never pending or averaged",
+    ),
+    ("ws-api/query-reference-price.3", "reference prices here are fixed or absent, never pending or averaged"),
+    ("ws-api/query-reference-price.4", "reference prices here are fixed or absent, never pending or averaged"),
+    ("ws-api/request-format.1", "a request that a row sends"),
+    ("ws-api/rolling-window-price-change-statistics.2", "a part of the answer that a row holds whole"),
+    (
+        "ws-api/signed-request-example.1",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.10",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.11",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.12",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.2",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.3",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.4",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.5",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.6",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.7",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.8",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    (
+        "ws-api/signed-request-example.9",
+        "signed with keys that are not ours; how frames are signed: ws_api::tests::session",
+    ),
+    ("ws-api/test-new-order-using-sor.1", "no smart order routing here"),
+    ("ws-api/test-new-order-using-sor.2", "no smart order routing here"),
+    ("ws-api/test-new-order-using-sor.3", "no smart order routing here"),
+    ("ws-api/test-new-order.1", "a request that a row sends"),
+    ("ws-api/test-new-order.3", "not compared over this door yet; the same body over REST: http::order_tests"),
 ];
