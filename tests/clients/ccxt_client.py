@@ -165,7 +165,6 @@ async def live(at):
             rows = (await soon(x.fetch_balance_ws()))["info"]["balances"]
             assert any(row["asset"] == "USDT" and D(row["free"]) > 0 for row in rows)
             assert (await soon(x.fetch_trades_ws(S)))[0]["price"] > 0
-            assert await soon(x.fetch_order_book_ws(S))
             assert len(await soon(x.fetch_ohlcv_ws(S, "1m", limit=5))) == 5
     finally:
         await x.close()
