@@ -232,17 +232,17 @@ impl Limits {
         self.address(now, ip).weight.add(now, weight)
     }
 
-    /// Whether the account may place one more order.
-    pub(crate) fn may_order(&mut self, now: Timestamp, account: usize) -> Result<(), Exceeded> {
+    /// Whether the account may place so many orders more: a list is let in whole or not at all.
+    pub(crate) fn may_order(&mut self, now: Timestamp, account: usize, count: u64) -> Result<(), Exceeded> {
         let config = self.config;
         let Some(orders) = self.orders.get_mut(account) else {
             return Ok(());
         };
-        if *orders.day.at(now) >= config.orders_per_day {
+        if orders.day.at(now).saturating_add(count) > config.orders_per_day {
             let retry_after = orders.day.ends_in(now);
             return Err(Exceeded { limit: config.orders_per_day, interval: "1 DAY", retry_after });
         }
-        if *orders.short.at(now) >= config.orders_per_ten_seconds {
+        if orders.short.at(now).saturating_add(count) > config.orders_per_ten_seconds {
             let retry_after = orders.short.ends_in(now);
             return Err(Exceeded { limit: config.orders_per_ten_seconds, interval: "10 SECOND", retry_after });
         }

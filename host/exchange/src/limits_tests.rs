@@ -87,12 +87,12 @@ fn fills_give_back_and_the_floor_is_zero() {
     let now = at(5_000);
     limits.ordered(now, 0);
     limits.ordered(now, 0);
-    assert_eq!(limits.may_order(now, 0).unwrap_err().interval, "10 SECOND");
+    assert_eq!(limits.may_order(now, 0, 1).unwrap_err().interval, "10 SECOND");
     limits.first_fill(now, 0, false);
     assert_eq!(limits.order_counts(now, 0), OrderCounts { short: 1, day: 1 });
     limits.first_fill(now, 0, true);
     assert_eq!(limits.order_counts(now, 0), OrderCounts::default());
-    assert_eq!(limits.may_order(now, 0), Ok(()));
+    assert_eq!(limits.may_order(now, 0, 1), Ok(()));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_used_up_day_stops_the_short_window_too() {
         limits.ordered(at(0), 0);
     }
     assert_eq!(limits.order_counts(at(0), 0), OrderCounts { short: 3, day: 5 });
-    assert_eq!(limits.may_order(at(20_000), 0).unwrap_err().interval, "1 DAY");
+    assert_eq!(limits.may_order(at(20_000), 0, 1).unwrap_err().interval, "1 DAY");
 }
 
 #[test]
@@ -133,4 +133,14 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_list_is_counted_whole_before_it_is_let_in() {
+    let config = LimitConfig { orders_per_ten_seconds: 4, ..LimitConfig::default() };
+    let mut limits = Limits::new(config, 1);
+    limits.ordered(at(0), 0);
+    limits.ordered(at(0), 0);
+    assert_eq!(limits.may_order(at(0), 0, 2), Ok(()));
+    assert_eq!(limits.may_order(at(0), 0, 3).unwrap_err().interval, "10 SECOND");
 }

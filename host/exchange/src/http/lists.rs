@@ -176,9 +176,8 @@ impl Exchange {
 
     fn place_read(&mut self, account: usize, ask: &Ask<'_>, list: &ListPlacement) -> Result<String, Refusal> {
         let response = ask.params.response_type(ResponseType::Result)?;
-        for _ in 0..list.len() {
-            self.limits.may_order(ask.now, account).map_err(Refusal::too_many_orders)?;
-        }
+        let count = u64::try_from(list.len()).unwrap_or(u64::MAX);
+        self.limits.may_order(ask.now, account, count).map_err(Refusal::too_many_orders)?;
         self.place_list(ask.now, list, |exchange, id| {
             let list = exchange.orders.list(id)?;
             let style = exchange.style(list.symbol, ask.unit);

@@ -172,7 +172,7 @@ impl Exchange {
 
     fn place_order(&mut self, account: usize, ask: &Ask<'_>) -> Result<String, Refusal> {
         let (placement, response) = self.read_order(account, ask.params)?;
-        self.limits.may_order(ask.now, account).map_err(Refusal::too_many_orders)?;
+        self.limits.may_order(ask.now, account, 1).map_err(Refusal::too_many_orders)?;
         self.place(ask.now, &placement, |exchange, id| exchange.shown_text(id, response, ask.unit))
             .map_err(Reject::refusal)
     }
@@ -361,7 +361,7 @@ impl Exchange {
         }
         // Filters and the order count come before anything happens.
         self.check(ask.now, &placement).map_err(Reject::refusal)?;
-        let exceeded: Option<Exceeded> = self.limits.may_order(ask.now, account).err();
+        let exceeded: Option<Exceeded> = self.limits.may_order(ask.now, account, 1).err();
         if let Some(exceeded) = exceeded
             && !cancel_only
         {
