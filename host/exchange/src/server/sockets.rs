@@ -48,9 +48,9 @@ pub(super) async fn run(mut socket: WebSocket, doors: Doors, purpose: Purpose, n
         let frame = CloseFrame { code: GOING_AWAY, reason: Utf8Bytes::from_static("going away") };
         // The peer may be gone; then there is nobody to tell.
         let _ = tokio::time::timeout(CLOSE_WITHIN, async {
-            if socket.send(Message::Close(Some(frame))).await.is_ok() {
-                while let Some(Ok(_)) = socket.recv().await {}
-            }
+            // Refused if the peer said goodbye first; reading on sends the answer it is owed.
+            let _ = socket.send(Message::Close(Some(frame))).await;
+            while let Some(Ok(_)) = socket.recv().await {}
         })
         .await;
     }

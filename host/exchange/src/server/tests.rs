@@ -310,6 +310,18 @@ async fn a_socket_that_does_not_read_is_dropped_and_nobody_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_goodbye_is_answered_before_the_connection_ends() {
+    let handle = serve(Market::Generator, config(1)).await;
+    for url in [handle.ws_api_url.clone(), format!("{}/stream", handle.stream_url)] {
+        let mut socket = connect(&url).await;
+        socket.send(Message::Close(None)).await.unwrap();
+        let answer = timeout(PATIENCE, socket.next()).await.unwrap();
+        assert!(matches!(answer, Some(Ok(Message::Close(_)))), "{url}: {answer:?}");
+    }
+    handle.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopping_ends_all_connections_and_the_listener() {
     for dropped in [false, true] {
         let handle = serve(Market::Generator, config(1)).await;
