@@ -120,10 +120,14 @@ impl Sandbox {
     /// # Errors
     /// It is no plugin that can run here; the refusal says why.
     pub fn admit(&self, bytes: &[u8]) -> Result<Arc<Plugin>, Refusal> {
+        self.admit_as(None, bytes)
+    }
+
+    fn admit_as(&self, name: Option<&str>, bytes: &[u8]) -> Result<Arc<Plugin>, Refusal> {
         if let Some(plugin) = self.living(&hash(bytes)) {
             return Ok(plugin);
         }
-        let plugin = self.take_in(bytes, &mut Report::default(), None)?;
+        let plugin = self.take_in(name, bytes, &mut Report::default(), None)?;
         self.share(&plugin);
         Ok(plugin)
     }
@@ -134,10 +138,11 @@ impl Sandbox {
     /// It may not run, or it is no plugin that can run here; the refusal says why.
     pub fn admit_file(&self, file: &Snapshot) -> Result<Arc<Plugin>, Refusal> {
         self.trust().check(file, &mut Vec::new())?;
-        self.admit(file.bytes())
+        self.admit_as(Some(file.name()), file.bytes())
     }
 
-    /// The same with a report of every step. The scan is made even if the cache knows the file.
+    /// The same with a report of every step. The scan is made even if the cache knows the file, and nothing of it is
+    /// kept under its name: it may be a stranger's that is called like a plugin that runs.
     pub fn examine_file(&self, path: &std::path::Path) -> Examination {
         let mut report = Report::default();
         let mut scanned = None;
@@ -167,11 +172,12 @@ impl Sandbox {
             Ok(file)
         })?;
         report.step(StepName::Signature, |findings| self.trust().check(&file, findings))?;
-        self.take_in(file.bytes(), report, Some(scanned))
+        self.take_in(None, file.bytes(), report, Some(scanned))
     }
 
     fn take_in(
         &self,
+        name: Option<&str>,
         bytes: &[u8],
         report: &mut Report,
         scanned: Option<&mut Option<scan::Scan>>,
@@ -202,7 +208,7 @@ impl Sandbox {
             findings.push(Finding::text("from", if cached { "cache" } else { "compiler" }));
             match kept {
                 Some(component) => Ok(component),
-                None => self.compile(bytes, form, &hash, findings),
+                None => self.compile(name, bytes, form, &hash, findings),
             }
         })?;
         let pre = report.step(StepName::Contract, |findings| {
@@ -224,12 +230,16 @@ impl Sandbox {
 
     fn compile(
         &self,
+        name: Option<&str>,
         bytes: &[u8],
         form: Form,
         hash: &[u8; 32],
         findings: &mut Vec<Finding>,
     ) -> Result<Component, Refusal> {
-        let artefact = self.compilers().compile(self.engine(), bytes, form, hash)?;
+        let kept = self.cache().zip(name).map(|(cache, name)| cache.functions(self.engine(), name));
+        let started = Instant::now();
+        let (artefact, functions) = self.compilers().compile(self.engine(), bytes, form, hash, kept.as_ref())?;
+        tracing::debug!(plugin = name, time = ?started.elapsed(), kept = kept.as_ref().map_or(0, |kept| kept.bytes().len()), "compiled");
         findings.push(Finding::count(
             "compiled-bytes",
             u64::try_from(artefact.bytes().len()).unwrap_or(u64::MAX),
@@ -237,10 +247,14 @@ impl Sandbox {
         ));
         let component =
             artefact.load(self.engine()).map_err(|error| Refusal::Compile(first_line(&format!("{error:#}"))))?;
-        if let Some(cache) = self.cache()
-            && let Err(error) = cache.save(self.engine(), hash, &artefact)
-        {
-            tracing::warn!(%error, "the compiled plugin can't be kept; the next start compiles it again");
+        if let Some(cache) = self.cache() {
+            let by_name = name.filter(|_| kept.as_ref() != Some(&functions));
+            let saved = cache
+                .save(self.engine(), hash, &artefact)
+                .and_then(|()| by_name.map_or(Ok(()), |name| cache.save_functions(self.engine(), name, &functions)));
+            if let Err(error) = saved {
+                tracing::warn!(%error, "the compiled plugin can't be kept; the next start compiles it again");
+            }
         }
         Ok(component)
     }

@@ -1,6 +1,7 @@
 //! Compiled code on disk, so that a start takes milliseconds. The key is the content and
 //! everything of the engine that shapes code; the value carries a MAC under a key of this
-//! installation, because loading it means running it.
+//! installation, because loading it means running it. Beside it, under the same MAC and by the
+//! plugin's name, the functions of its last build. What was not used for longest makes room.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -14,9 +15,12 @@ use wasmtime::component::Component;
 
 use crate::admission::rules::Rule;
 use crate::artefact::Artefact;
+use crate::compiler::functions::Functions;
 use crate::text::hex;
 
 const MAC_BYTES: usize = 32;
+/// Most that the folder holds. Whoever rebuilds a strategy all day must not fill a disk.
+const MOST_BYTES: u64 = 2 << 30;
 
 /// A folder of compiled components that this installation wrote.
 pub(crate) struct Cache {
@@ -98,14 +102,14 @@ impl Cache {
         Ok(Cache { dir: dir.to_owned(), key })
     }
 
-    fn file(&self, engine: &Engine, content: &[u8; 32]) -> PathBuf {
+    fn file(&self, engine: &Engine, of: Of<'_>) -> PathBuf {
         let mut hasher = Digesting(Sha256::new());
-        hasher.write(content);
+        hasher.write(of.name());
         engine.precompile_compatibility_hash().hash(&mut hasher);
         // What is here has passed the scan: with other limits it has to pass again.
         hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
         Rule::all().for_each(|rule| hasher.write(&rule.limit().to_le_bytes()));
-        self.dir.join(hex(&hasher.0.finalize()))
+        self.dir.join(format!("{}{}", of.prefix(), hex(&hasher.0.finalize())))
     }
 
     fn mac(&self, file: &Path, code: &[u8]) -> Hmac<Sha256> {
@@ -120,28 +124,101 @@ impl Cache {
     /// The compiled form of a content, if this installation has written it. What is there but isn't
     /// ours, or is of another engine, is wiped.
     pub(crate) fn load(&self, engine: &Engine, content: &[u8; 32]) -> Option<Component> {
-        let file = self.file(engine, content);
-        let mut bytes = fs::read(&file).ok()?;
-        let loaded = self.proved(&file, &mut bytes).and_then(|code| code.load(engine).ok());
-        if loaded.is_none() {
-            tracing::warn!(file = %file.display(), "a compiled plugin in the cache is damaged or not ours; it is removed");
-            let _ = fs::remove_file(&file);
-        }
-        loaded
+        self.proved(&self.file(engine, Of::Content(content)), |code| Artefact::vouched_for(code).load(engine).ok())
     }
 
-    /// The code without its MAC, if that is right.
-    fn proved(&self, file: &Path, bytes: &mut Vec<u8>) -> Option<Artefact> {
-        let (mac, code) = bytes.split_at_checked(MAC_BYTES)?;
-        self.mac(file, code).verify_slice(mac).ok()?;
-        Some(Artefact::vouched_for(bytes.split_off(MAC_BYTES)))
+    /// The functions of the last build of the plugin of this name; none if there was none.
+    pub(crate) fn functions(&self, engine: &Engine, name: &str) -> Functions {
+        self.proved(&self.file(engine, Of::Name(name)), |bytes| Some(Functions::vouched_for(bytes))).unwrap_or_default()
+    }
+
+    /// What this installation has written to a file, without its MAC.
+    fn proved<T>(&self, file: &Path, take: impl FnOnce(Vec<u8>) -> Option<T>) -> Option<T> {
+        let mut bytes = fs::read(file).ok()?;
+        let right = |bytes: &[u8]| {
+            let (mac, content) = bytes.split_at_checked(MAC_BYTES)?;
+            self.mac(file, content).verify_slice(mac).ok()
+        };
+        let taken = right(&bytes).and_then(|()| take(bytes.split_off(MAC_BYTES)));
+        match taken {
+            Some(_) => used_now(file),
+            None => {
+                tracing::warn!(file = %file.display(), "a compiled plugin in the cache is damaged or not ours; it is removed");
+                let _ = fs::remove_file(file);
+            }
+        }
+        taken
     }
 
     /// Keeps a compiled form.
     pub(crate) fn save(&self, engine: &Engine, content: &[u8; 32], code: &Artefact) -> std::io::Result<()> {
-        let file = self.file(engine, content);
-        let mac = self.mac(&file, code.bytes()).finalize().into_bytes();
-        write_whole(&self.dir, &file, &[&mac, code.bytes()])
+        self.write(&self.file(engine, Of::Content(content)), code.bytes())
+    }
+
+    /// Keeps the functions of a build for the next one of the same name.
+    pub(crate) fn save_functions(&self, engine: &Engine, name: &str, functions: &Functions) -> std::io::Result<()> {
+        self.write(&self.file(engine, Of::Name(name)), functions.bytes())
+    }
+
+    fn write(&self, file: &Path, content: &[u8]) -> std::io::Result<()> {
+        let mac = self.mac(file, content).finalize().into_bytes();
+        write_whole(&self.dir, file, &[&mac, content])?;
+        self.make_room(MOST_BYTES, file)
+    }
+
+    /// Removes what was not used for longest until the rest is no more than `most`; `newest` stays.
+    fn make_room(&self, most: u64, newest: &Path) -> std::io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            // Another process may remove what this one has just seen.
+            let Ok(metadata) = entry.metadata() else { continue };
+            let kept = entry.file_name() == "key" || entry.path() == newest || !metadata.is_file();
+            files.push((!kept, metadata.modified()?, metadata.len(), entry.path()));
+        }
+        let mut all = files.iter().fold(0u64, |sum, (_, _, length, _)| sum.saturating_add(*length));
+        files.retain(|(removable, ..)| *removable);
+        files.sort();
+        for (_, _, length, path) in files {
+            if all <= most {
+                break;
+            }
+            let _ = fs::remove_file(path);
+            all = all.saturating_sub(length);
+        }
+        Ok(())
+    }
+}
+
+/// What a file of the cache is about.
+#[derive(Debug, Clone, Copy)]
+enum Of<'a> {
+    Content(&'a [u8; 32]),
+    Name(&'a str),
+}
+
+impl Of<'_> {
+    const fn name(&self) -> &[u8] {
+        match self {
+            Of::Content(hash) => hash.as_slice(),
+            Of::Name(name) => name.as_bytes(),
+        }
+    }
+
+    /// So that no plugin's name can stand for a content.
+    const fn prefix(&self) -> &'static str {
+        match self {
+            Of::Content(_) => "",
+            Of::Name(_) => "functions-",
+        }
+    }
+}
+
+/// A file's time says when it was used last.
+fn used_now(file: &Path) {
+    if let Ok(file) = fs::File::options().append(true).open(file) {
+        // Without it, it makes room sooner.
+        let _ = file.set_modified(std::time::SystemTime::now());
     }
 }
 
@@ -171,7 +248,7 @@ mod tests {
 
     #[test]
     fn only_what_this_installation_wrote_is_loaded_and_the_rest_is_wiped() {
-        let engine = crate::sandbox::engine().unwrap();
+        let engine = crate::sandbox::engine(None).unwrap();
         let code = Artefact::vouched_for(engine.precompile_component(b"\0asm\x0d\0\x01\0").unwrap());
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(dir.path()).unwrap();
@@ -180,7 +257,7 @@ mod tests {
         cache.save(&engine, &content, &code).unwrap();
         assert!(Cache::open(dir.path()).unwrap().load(&engine, &content).is_some());
 
-        let file = cache.file(&engine, &content);
+        let file = cache.file(&engine, Of::Content(&content));
         let good = fs::read(&file).unwrap();
         for at in [0, 31, 32, good.len() / 2, good.len() - 1] {
             let mut bad = good.clone();
@@ -192,13 +269,51 @@ mod tests {
         fs::write(&file, &good[..10]).unwrap();
         assert!(cache.load(&engine, &content).is_none());
         // Under another name the same bytes are worth nothing.
-        fs::write(cache.file(&engine, &[8; 32]), &good).unwrap();
+        fs::write(cache.file(&engine, Of::Content(&[8; 32])), &good).unwrap();
         assert!(cache.load(&engine, &[8; 32]).is_none());
         // Nor with another installation's key.
         let other = tempfile::tempdir().unwrap();
         let stranger = Cache::open(other.path()).unwrap();
-        fs::write(stranger.file(&engine, &content), &good).unwrap();
+        fs::write(stranger.file(&engine, Of::Content(&content)), &good).unwrap();
         assert!(stranger.load(&engine, &content).is_none());
+    }
+
+    #[test]
+    fn functions_are_kept_by_name_and_proved() {
+        let engine = crate::sandbox::engine(None).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path()).unwrap();
+        let functions = Functions::vouched_for(b"functions of a".to_vec());
+        cache.save_functions(&engine, "a", &functions).unwrap();
+        assert_eq!(cache.functions(&engine, "a"), functions);
+        assert_eq!(cache.functions(&engine, "b"), Functions::default());
+        // Another plugin's are no use, whoever copies them there.
+        fs::copy(cache.file(&engine, Of::Name("a")), cache.file(&engine, Of::Name("b"))).unwrap();
+        assert_eq!(cache.functions(&engine, "b"), Functions::default());
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_makes_room() {
+        let engine = crate::sandbox::engine(None).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path()).unwrap();
+        let hour = std::time::Duration::from_secs(3_600);
+        let names = ["a", "b", "c"];
+        for (hours, name) in (1..).zip(names) {
+            cache.save_functions(&engine, name, &Functions::vouched_for(vec![0; 1_000])).unwrap();
+            let file = fs::File::options().append(true).open(cache.file(&engine, Of::Name(name))).unwrap();
+            file.set_modified(std::time::SystemTime::now() - hour * 10 + hour * hours).unwrap();
+        }
+        let there = || names.map(|name| cache.file(&engine, Of::Name(name)).exists());
+        let newest = cache.file(&engine, Of::Name("c"));
+        cache.make_room(4_000, &newest).unwrap();
+        assert_eq!(there(), [true; 3]);
+        cache.functions(&engine, "a");
+        cache.make_room(2_500, &newest).unwrap();
+        assert_eq!(there(), [true, false, true], "the oldest was just used");
+        cache.make_room(0, &newest).unwrap();
+        assert_eq!(there(), [false, false, true]);
+        assert!(dir.path().join("key").exists());
     }
 
     #[cfg(unix)]

@@ -2,8 +2,8 @@
 //! compiler loop, crash or eat memory, and then it is the child that ends, not the host.
 //!
 //! ```text
-//!  host ── form, length, bytes ──▶ child: limits first, then contract, encode, compile
-//!       ◀── magic, verdict, length, code or refusal ──
+//!  host ── form, bytes, functions of the last build ──▶ child: limits first, then contract, encode, compile
+//!       ◀── verdict, code or refusal, functions ──
 //! ```
 //!
 //! The child is this same program with a hidden command. It has no environment, no other pipe
@@ -11,6 +11,7 @@
 //! but answer well is a refusal; after the second time the content is not tried again.
 
 pub mod child;
+pub(crate) mod functions;
 mod process;
 
 use std::collections::HashMap;
@@ -20,11 +21,13 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use process::Work;
 use wasmtime::Engine;
 
 use crate::admission::contract;
 use crate::admission::scan::Form;
 use crate::artefact::Artefact;
+use crate::compiler::functions::Functions;
 use crate::refusal::{Refusal, first_line};
 
 /// Contents that are remembered for having brought the compiler down.
@@ -39,8 +42,10 @@ pub struct CompileLimits {
     pub cpu: Duration,
     /// Time on the wall, for a machine that is busy with trading.
     pub wall: Duration,
-    /// Largest answer.
+    /// Largest code.
     pub artefact_bytes: u64,
+    /// Most that is kept for the plugin's next build, as functions. A Python build has some 60 MB.
+    pub function_bytes: u64,
 }
 
 impl Default for CompileLimits {
@@ -50,6 +55,7 @@ impl Default for CompileLimits {
             cpu: Duration::from_secs(60),
             wall: Duration::from_secs(180),
             artefact_bytes: 256 << 20,
+            function_bytes: 128 << 20,
         }
     }
 }
@@ -110,27 +116,31 @@ impl Compilers {
         }
     }
 
-    /// Compiles a content that passed the scan.
+    /// Compiles a content that passed the scan, helped by the functions of the same plugin's last build; with the
+    /// code come those of this one.
     pub(crate) fn compile(
         &self,
         engine: &Engine,
         bytes: &[u8],
         form: Form,
         hash: &[u8; 32],
-    ) -> Result<Artefact, Refusal> {
+        functions: Option<&Functions>,
+    ) -> Result<(Artefact, Functions), Refusal> {
         let quarantine = || self.quarantine.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(why) = quarantine().get(hash) {
             return Err(Refusal::Quarantined(why.clone()));
         }
         let Compiler::Child { program, arguments, limits } = &self.compiler else {
-            return compile(engine, bytes, form).map(Artefact::vouched_for);
+            return compile(engine, bytes, form).map(|code| (Artefact::vouched_for(code), Functions::default()));
         };
         let _permit = self.permit();
-        let once = || process::compile(program, arguments, *limits, bytes, form);
-        let mut answer = once();
+        let nothing = Functions::default();
+        let once = |functions| process::compile(program, arguments, *limits, Work { bytes, form, functions });
+        let mut answer = once(functions);
         if let Err(refusal @ Refusal::Compiler { .. }) = &answer {
             tracing::warn!(%refusal, "the compiler is asked once more");
-            answer = once();
+            // Whatever it stumbled over, it shall not be what was kept.
+            answer = once(functions.map(|_| &nothing));
         }
         if let Err(refusal @ Refusal::Compiler { .. }) = &answer {
             let mut quarantine = quarantine();
@@ -140,7 +150,7 @@ impl Compilers {
             }
             quarantine.insert(*hash, refusal.to_string());
         }
-        answer.map(Artefact::vouched_for)
+        answer.map(|(code, functions)| (Artefact::vouched_for(code), functions))
     }
 
     /// Waits until one more child may run: a folder of files must not become a crowd of compilers.

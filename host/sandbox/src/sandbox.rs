@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Engine, OptLevel};
+use wasmtime::{CacheStore, Config, Engine, OptLevel};
 
 use crate::admission::Plugin;
 use crate::bindings::Strategy;
@@ -82,9 +82,12 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// The engine with the settings of every plugin.
-pub(crate) fn engine() -> wasmtime::Result<Engine> {
+/// The engine with the settings of every plugin. The store of compiled functions shapes no code.
+pub(crate) fn engine(functions: Option<Arc<dyn CacheStore>>) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
+    if let Some(functions) = functions {
+        config.enable_incremental_compilation(functions)?;
+    }
     // Guests are called synchronously on their own threads: a call costs a tenth of the
     // concurrent ABI's, and components that want that ABI are refused.
     config.concurrency_support(false);
@@ -113,7 +116,7 @@ impl Sandbox {
     /// The engine can't start here.
     pub fn new(config: SandboxConfig) -> Result<Arc<Self>, SandboxError> {
         let told = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let engine = engine().map_err(told)?;
+        let engine = engine(None).map_err(told)?;
         let mut linker = Linker::new(&engine);
         Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |guarded| guarded).map_err(told)?;
         let cache = config.cache_dir.and_then(|dir| match Cache::open(&dir) {

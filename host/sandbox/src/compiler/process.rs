@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::CompileLimits;
 use super::child::{CODE, HEAD, MAGIC, REFUSED, form_byte};
+use super::functions::Functions;
 use crate::admission::scan::Form;
 use crate::refusal::{CompilerFailure, Refusal, first_line};
 
@@ -24,27 +25,41 @@ fn failure(how: CompilerFailure, detail: impl Into<String>) -> Refusal {
     Refusal::Compiler { how, detail: detail.into() }
 }
 
-/// One compilation in a process of its own.
+/// What is to be compiled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Work<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) form: Form,
+    /// What the same plugin's last build left, if its next one is to be helped.
+    pub(super) functions: Option<&'a Functions>,
+}
+
+/// Threads of a compiler, where the machine has them; each takes address space for its own heap.
+const THREADS: usize = 4;
+
+/// One compilation in a process of its own: the code, and what to give to the plugin's next one.
 pub(super) fn compile(
     program: &Path,
     arguments: &[OsString],
     limits: CompileLimits,
-    bytes: &[u8],
-    form: Form,
-) -> Result<Vec<u8>, Refusal> {
+    work: Work<'_>,
+) -> Result<(Vec<u8>, Functions), Refusal> {
     let deadline = Instant::now() + limits.wall;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
     let mut child = Command::new(program)
         .args(arguments)
         .arg(limits.memory_bytes.to_string())
         .arg(limits.cpu.as_secs().max(1).to_string())
+        .arg(work.functions.map_or(0, |_| limits.function_bytes).to_string())
         .env_clear()
+        .env("RAYON_NUM_THREADS", threads.to_string())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failure(CompilerFailure::Start, error.to_string()))?;
-    let outcome = talk(&mut child, limits, bytes, form, deadline);
+    let outcome = talk(&mut child, limits, work, deadline);
     // Whatever happened, nothing of it is left behind.
     let _ = child.kill();
     let _ = child.wait();
@@ -54,18 +69,22 @@ pub(super) fn compile(
 fn talk(
     child: &mut Child,
     limits: CompileLimits,
-    bytes: &[u8],
-    form: Form,
+    work: Work<'_>,
     deadline: Instant,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<(Vec<u8>, Functions), Refusal> {
     let (Some(mut input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(failure(CompilerFailure::Start, "it has no pipes"));
     };
-    let mut request = Vec::with_capacity(bytes.len().saturating_add(9));
+    let Work { bytes, form, functions } = work;
+    let none = Functions::default();
+    let functions = functions.unwrap_or(&none);
+    let mut request = Vec::with_capacity(bytes.len().saturating_add(functions.bytes().len()).saturating_add(17));
     request.push(form_byte(form));
-    request.extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-    request.extend_from_slice(bytes);
+    for part in [bytes, functions.bytes()] {
+        request.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        request.extend_from_slice(part);
+    }
     // The threads end when the child's ends of the pipes do; nobody waits for them longer than for the child.
     let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
         std::thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
@@ -74,7 +93,8 @@ fn talk(
     // A child that ends early doesn't want the rest; its answer or its end says why.
     start("compile-in", Box::new(move || drop(input.write_all(&request)))).map_err(no_thread)?;
     let (answered, answer) = channel();
-    let most = limits.artefact_bytes.saturating_add(1).saturating_add(u64::try_from(HEAD).unwrap_or(0));
+    let heads = u64::try_from(HEAD).unwrap_or(0).saturating_add(16);
+    let most = limits.artefact_bytes.saturating_add(limits.function_bytes).saturating_add(heads).saturating_add(1);
     start(
         "compile-out",
         Box::new(move || {
@@ -105,7 +125,14 @@ fn talk(
         let words = words.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
         return Err(cause_of_death(status, &String::from_utf8_lossy(&words), limits));
     }
-    read(&answer)
+    let (code, functions) = read(&answer, functions)?;
+    if u64::try_from(code.len()).unwrap_or(u64::MAX) > limits.artefact_bytes {
+        return Err(failure(
+            CompilerFailure::Garbage,
+            format!("its code is larger than {} bytes", limits.artefact_bytes),
+        ));
+    }
+    Ok((code, functions))
 }
 
 /// Waits for the child's end, which is due.
@@ -135,25 +162,34 @@ fn cause_of_death(status: ExitStatus, words: &str, limits: CompileLimits) -> Ref
 }
 
 /// Only a whole answer counts.
-fn read(answer: &[u8]) -> Result<Vec<u8>, Refusal> {
+fn read(answer: &[u8], given: &Functions) -> Result<(Vec<u8>, Functions), Refusal> {
     let garbage = |what: &str| failure(CompilerFailure::Garbage, what);
-    let (head, content) = answer.split_at_checked(HEAD).ok_or_else(|| garbage("it is too short"))?;
-    let (magic, rest) = head.split_at_checked(MAGIC.len()).ok_or_else(|| garbage("it is too short"))?;
+    let (head, rest) = answer.split_at_checked(HEAD).ok_or_else(|| garbage("it is too short"))?;
+    let (magic, verdict) = head.split_at(MAGIC.len());
     if magic != MAGIC {
         return Err(garbage("it does not begin like one"));
     }
-    let [verdict, length @ ..] = rest else { return Err(garbage("it is too short")) };
-    let length = <[u8; 8]>::try_from(length).map(u64::from_le_bytes).unwrap_or(u64::MAX);
-    if usize::try_from(length).ok() != Some(content.len()) {
-        return Err(garbage("its length is wrong"));
+    let (content, rest) = part(rest).ok_or_else(|| garbage("its content is not whole"))?;
+    let (functions, rest) = part(rest).ok_or_else(|| garbage("its functions are not whole"))?;
+    if !rest.is_empty() {
+        return Err(garbage("it is too long"));
     }
     match *verdict {
-        CODE if !content.is_empty() => Ok(content.to_vec()),
-        REFUSED if content.len() <= REFUSAL_BYTES => {
+        [CODE] if !content.is_empty() => {
+            let functions = given.renewed(functions).ok_or_else(|| garbage("its functions make no sense"))?;
+            Ok((content.to_vec(), functions))
+        }
+        [REFUSED] if content.len() <= REFUSAL_BYTES => {
             Err(serde_json::from_slice(content).map_err(|_| garbage("its refusal can't be read"))?)
         }
         _ => Err(garbage("its verdict is unknown")),
     }
+}
+
+/// A length and as many bytes, and what follows them.
+fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
 }
 
 #[cfg(test)]
@@ -161,13 +197,22 @@ fn read(answer: &[u8]) -> Result<Vec<u8>, Refusal> {
 mod tests {
     use super::*;
 
+    fn run(program: &str, arguments: &[OsString], limits: CompileLimits) -> Result<Vec<u8>, Refusal> {
+        let work = Work { bytes: b"bytes", form: Form::Component, functions: None };
+        compile(Path::new(program), arguments, limits, work).map(|(code, _)| code)
+    }
+
     fn with(script: &str, limits: CompileLimits) -> Result<Vec<u8>, Refusal> {
-        compile(Path::new("/bin/sh"), &["-c".into(), script.into()], limits, b"bytes", Form::Component)
+        run("/bin/sh", &["-c".into(), script.into()], limits)
     }
 
     fn how(script: &str) -> CompilerFailure {
-        let limits =
-            CompileLimits { wall: Duration::from_millis(400), artefact_bytes: 1_000, ..CompileLimits::default() };
+        let limits = CompileLimits {
+            wall: Duration::from_millis(400),
+            artefact_bytes: 1_000,
+            function_bytes: 0,
+            ..CompileLimits::default()
+        };
         match with(script, limits).unwrap_err() {
             Refusal::Compiler { how, .. } => how,
             other => panic!("{other:?}"),
@@ -185,28 +230,34 @@ mod tests {
         assert_eq!(how("cat >/dev/null; echo garbage that is long enough to hold a head"), CompilerFailure::Garbage);
         // It would go on for ever; no more than the largest answer is read.
         assert_eq!(how("exec cat /dev/zero"), CompilerFailure::Crash);
-        let missing = compile(Path::new("/no/such/program"), &[], CompileLimits::default(), b"", Form::Component);
+        let missing = run("/no/such/program", &[], CompileLimits::default());
         assert!(matches!(missing, Err(Refusal::Compiler { how: CompilerFailure::Start, .. })), "{missing:?}");
+    }
+
+    fn answer(verdict: u8, parts: [&[u8]; 2]) -> Vec<u8> {
+        let mut all = MAGIC.to_vec();
+        all.push(verdict);
+        for part in parts {
+            all.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            all.extend_from_slice(part);
+        }
+        all
     }
 
     #[test]
     fn only_a_whole_answer_counts() {
-        let mut whole = MAGIC.to_vec();
-        whole.push(CODE);
-        whole.extend_from_slice(&3u64.to_le_bytes());
-        whole.extend_from_slice(b"abc");
-        assert_eq!(read(&whole).unwrap(), b"abc");
+        let none = Functions::default();
+        let function = [[7; 32].as_slice(), &2u32.to_le_bytes(), b"ab"].concat();
+        let mut whole = answer(CODE, [b"abc", &function]);
+        assert_eq!(read(&whole, &none).unwrap(), (b"abc".to_vec(), Functions::vouched_for(function)));
         for cut in 0..whole.len() {
-            assert!(read(&whole[..cut]).is_err(), "{cut}");
+            assert!(read(&whole[..cut], &none).is_err(), "{cut}");
         }
         whole.push(0);
-        assert!(read(&whole).is_err());
-        let mut refusal = MAGIC.to_vec();
-        refusal.push(REFUSED);
+        assert!(read(&whole, &none).is_err());
+        assert!(read(&answer(CODE, [b"abc", b"half a function"]), &none).is_err());
         let json = serde_json::to_vec(&Refusal::Compile("no".into())).unwrap();
-        refusal.extend_from_slice(&(json.len() as u64).to_le_bytes());
-        refusal.extend_from_slice(&json);
-        assert_eq!(read(&refusal).unwrap_err(), Refusal::Compile("no".into()));
+        assert_eq!(read(&answer(REFUSED, [&json, b""]), &none).unwrap_err(), Refusal::Compile("no".into()));
     }
 
     /// The child starts with nothing of the host's: no variable of its environment, and another folder.

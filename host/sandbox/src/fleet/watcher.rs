@@ -1,19 +1,19 @@
 //! What changes in the folder. Notifications are only a hint to look; looking compares
-//! size, time and inode of each file, and takes a file when it has stood still for one
-//! look. A look happens also without a hint, because network folders lose hints.
+//! size, time and inode of each file, and takes a file when it has stood still from one look
+//! to the next. A look happens also without a hint, because network folders lose hints.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecursiveMode, Watcher as _};
 
 use super::Keeper;
 
-/// Time between two looks while something is changing: how long a file must stand still.
+/// Least time between two looks: how long a file must stand still.
 const SETTLE: Duration = Duration::from_millis(150);
 /// Time between two looks without a hint.
 const LOOK: Duration = Duration::from_millis(500);
@@ -173,25 +173,26 @@ impl Drop for Watcher {
 
 fn watch(dir: &Path, keeper: &mut Keeper, seen: &mut Seen, inbox: &Receiver<Hint>) {
     let mut readable = true;
+    let mut looked = Instant::now();
+    let mut hinted = false;
     loop {
-        let wait = if seen.is_moving() { SETTLE } else { LOOK };
-        match inbox.recv_timeout(wait) {
+        // The first hint of a change is followed at once, and one change makes many.
+        let due = looked + if hinted || seen.is_moving() { SETTLE } else { LOOK };
+        match inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
             Ok(Hint::Look) => {
-                // One change makes many hints, and a file needs time to be whole.
-                std::thread::sleep(SETTLE);
-                while let Ok(hint) = inbox.try_recv() {
-                    match hint {
-                        Hint::Look => {}
-                        // Whoever asked may have stopped waiting.
-                        Hint::Reload { name, reply } => drop(reply.send(keeper.reload(&name))),
-                        Hint::End => return,
-                    }
-                }
+                hinted = true;
+                continue;
             }
-            Ok(Hint::Reload { name, reply }) => drop(reply.send(keeper.reload(&name))),
+            // Whoever asked may have stopped waiting.
+            Ok(Hint::Reload { name, reply }) => {
+                drop(reply.send(keeper.reload(&name)));
+                continue;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Hint::End) | Err(RecvTimeoutError::Disconnected) => return,
         }
+        looked = Instant::now();
+        hinted = false;
         match files(dir) {
             Ok(now) => {
                 readable = true;
