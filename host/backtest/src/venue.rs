@@ -26,6 +26,11 @@ impl Venue {
         Venue { exchange, credentials }
     }
 
+    /// The exchange itself.
+    pub const fn exchange(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+
     fn send(&mut self, now: Timestamp, request: &request::Request, signed: bool) -> HttpResponse {
         let sent =
             if signed { request.sign(&self.credentials, now.as_millis(), RECV_WINDOW_MS) } else { request.unsigned() };

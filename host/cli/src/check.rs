@@ -17,6 +17,8 @@ use crate::grants::Grants;
 /// What the configuration says of a plugin that passed.
 struct GrantStep {
     table: String,
+    /// Kinds of orders that it may send.
+    order_types: Vec<&'static str>,
     problems: Vec<String>,
 }
 
@@ -66,7 +68,8 @@ fn grant(file: &Path, manifest: &Manifest, config: Config) -> GrantStep {
     if let Err(problem) = grants.parameters(&name, manifest) {
         problems.push(problem);
     }
-    GrantStep { table: grants.table(&name), problems }
+    let order_types = granted.permissions.order_types.iter().map(|one| one.name()).collect();
+    GrantStep { table: grants.table(&name), order_types, problems }
 }
 
 /// A stream as people write it.
@@ -92,7 +95,9 @@ fn as_json(file: &Path, examination: &Examination, grant: Option<&GrantStep>) ->
             "code": refusal.code(), "message": refusal.to_string(), "detail": refusal,
         })),
         "steps": examination.steps,
-        "grant": grant.map(|grant| json!({"table": grant.table, "problems": grant.problems})),
+        "grant": grant.map(|grant| json!({
+            "table": grant.table, "order_types": grant.order_types, "problems": grant.problems,
+        })),
     })
 }
 
@@ -120,6 +125,8 @@ fn as_table(examination: &Examination, grant: Option<&GrantStep>) -> String {
     }
     if let Some(grant) = grant {
         line(format!("{:<64}  {}", format!("held against {}", grant.table), verdict(!grant.problems.is_empty())));
+        let orders = if grant.order_types.is_empty() { "none".to_owned() } else { grant.order_types.join(", ") };
+        line(format!("    {:<24} {orders}", "orders"));
         for problem in &grant.problems {
             line(format!("    {problem}"));
         }

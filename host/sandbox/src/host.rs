@@ -322,12 +322,14 @@ pub(crate) struct Log {
     lines: Vec<(LogLevel, String)>,
     rate: Rate,
     dropped: u64,
+    /// Lines stay as they were written: a test shows what escaping is for.
+    raw: bool,
 }
 
 impl Log {
-    pub(crate) fn new(budgets: &Budgets) -> Self {
+    pub(crate) fn new(budgets: &Budgets, raw: bool) -> Self {
         let (rate, burst) = budgets.log_lines;
-        Log { lines: Vec::new(), rate: Rate::new(rate, Micros::from_secs(1), burst), dropped: 0 }
+        Log { lines: Vec::new(), rate: Rate::new(rate, Micros::from_secs(1), burst), dropped: 0, raw }
     }
 
     pub(crate) fn write(&mut self, now: Timestamp, level: LogLevel, message: &str, budgets: &Budgets) {
@@ -336,7 +338,8 @@ impl Log {
             self.dropped = self.dropped.saturating_add(1);
             return;
         }
-        self.lines.push((level, escaped(message, budgets.log_line)));
+        let line = if self.raw { message.to_owned() } else { escaped(message, budgets.log_line) };
+        self.lines.push((level, line));
     }
 
     /// A new budget.
@@ -427,7 +430,7 @@ mod tests {
     #[test]
     fn a_flood_of_lines_is_counted_and_dropped() {
         let budgets = Budgets { log_lines: (10, 20), log_line: 5, ..Budgets::default() };
-        let mut log = Log::new(&budgets);
+        let mut log = Log::new(&budgets, false);
         for _ in 0..1_000 {
             log.write(Timestamp(1), LogLevel::Info, "abcdé\x1b[2J", &budgets);
         }

@@ -161,7 +161,7 @@ impl w::account::Host for Guarded {
 
 impl w::timers::Host for Guarded {
     fn set(&mut self, at: u64, cause: u64) -> Result<u64, w::types::Denial> {
-        self.command(cause, |post, _| post.timers.at(Timestamp(at)))
+        self.command(cause, |post, now| post.timers.at(now, Timestamp(at)))
     }
 
     fn set_interval(&mut self, period: u64, cause: u64) -> Result<u64, w::types::Denial> {

@@ -17,6 +17,7 @@
 //! | `instance` | one running guest, entered under a budget only |
 //! | [`fault`] | what a guest can do wrong |
 //! | [`life`] | the life of a name and its generations, pure |
+//! | [`mitigation`] | what a test may switch off |
 //! | [`meter`] | a plugin's share of a core over time, pure |
 //! | `rate` | how often something may happen, pure |
 //! | [`text`] | text of plugins, made harmless |
@@ -44,6 +45,7 @@ mod imports;
 mod instance;
 pub mod life;
 pub mod meter;
+pub mod mitigation;
 mod queue;
 mod rate;
 pub mod refusal;
@@ -62,6 +64,7 @@ pub use fault::FaultKind;
 pub use fleet::control::{Control, PluginCommand};
 pub use fleet::{Fleet, FleetConfig, FleetError, FleetEvent, Mailbox, Operator, Refreshed};
 pub use host::LogLevel;
+pub use mitigation::Mitigation;
 pub use refusal::Refusal;
 pub use sandbox::{Sandbox, SandboxConfig, SandboxError};
 pub use seat::{Generation, GenerationState, Ran, Seat, SeatConfig, SeatReport, SeatState, Settings, ShadowReport};

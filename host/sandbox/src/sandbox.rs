@@ -15,12 +15,15 @@ use crate::budgets::Budgets;
 use crate::cache::Cache;
 use crate::compiler::{Compiler, Compilers};
 use crate::imports::Guarded;
+use crate::mitigation::Mitigation;
 use crate::trust::Trust;
 
 /// How often a running guest's budget is looked at.
 pub(crate) const BEAT: Duration = Duration::from_millis(1);
 /// Stack of a guest; the host's own frames on top of it need the rest of the thread's 4 MiB.
 const WASM_STACK: usize = 512 << 10;
+/// The same where a test shows what a bound is good for.
+const WIDE_STACK: usize = 2 << 20;
 
 /// What a sandbox is made of.
 #[derive(Debug, Clone)]
@@ -31,6 +34,8 @@ pub struct SandboxConfig {
     pub budgets: Budgets,
     /// Where plugins are compiled.
     pub compiler: Compiler,
+    /// The one protection that a test does without; a host never does.
+    pub without: Option<Mitigation>,
 }
 
 impl SandboxConfig {
@@ -44,12 +49,13 @@ impl SandboxConfig {
             cache_dir: cache.map(|dir| dir.join("ringfence")),
             budgets: Budgets::default(),
             compiler: Compiler::this_program(),
+            without: None,
         }
     }
 
     /// For tests and benches, which compile only what they made: no cache, no process.
     pub fn in_process() -> Self {
-        SandboxConfig { cache_dir: None, budgets: Budgets::default(), compiler: Compiler::InProcess }
+        SandboxConfig { cache_dir: None, budgets: Budgets::default(), compiler: Compiler::InProcess, without: None }
     }
 }
 
@@ -74,6 +80,7 @@ pub struct Sandbox {
     /// Plugins that live, by content: a thousand seats of one file share its code.
     shared: Mutex<HashMap<[u8; 32], Weak<Plugin>>>,
     trust: RwLock<Arc<Trust>>,
+    without: Option<Mitigation>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -84,6 +91,10 @@ impl std::fmt::Debug for Sandbox {
 
 /// The engine with the settings of every plugin. The store of compiled functions shapes no code.
 pub(crate) fn engine(functions: Option<Arc<dyn CacheStore>>) -> wasmtime::Result<Engine> {
+    engine_with(functions, WASM_STACK)
+}
+
+fn engine_with(functions: Option<Arc<dyn CacheStore>>, stack: usize) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     if let Some(functions) = functions {
         config.enable_incremental_compilation(functions)?;
@@ -92,7 +103,7 @@ pub(crate) fn engine(functions: Option<Arc<dyn CacheStore>>) -> wasmtime::Result
     // concurrent ABI's, and components that want that ABI are refused.
     config.concurrency_support(false);
     config.epoch_interruption(true);
-    config.max_wasm_stack(WASM_STACK);
+    config.max_wasm_stack(stack);
     // The same bytes behave the same everywhere.
     config.cranelift_nan_canonicalization(true);
     config.cranelift_opt_level(OptLevel::Speed);
@@ -116,7 +127,8 @@ impl Sandbox {
     /// The engine can't start here.
     pub fn new(config: SandboxConfig) -> Result<Arc<Self>, SandboxError> {
         let told = |error: wasmtime::Error| SandboxError::Engine(format!("{error:#}"));
-        let engine = engine(None).map_err(told)?;
+        let stack = if config.without == Some(Mitigation::Stack) { WIDE_STACK } else { WASM_STACK };
+        let engine = engine_with(None, stack).map_err(told)?;
         let mut linker = Linker::new(&engine);
         Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |guarded| guarded).map_err(told)?;
         let cache = config.cache_dir.and_then(|dir| match Cache::open(&dir) {
@@ -143,6 +155,7 @@ impl Sandbox {
             budgets: Arc::new(config.budgets),
             shared: Mutex::default(),
             trust: RwLock::default(),
+            without: config.without,
         }))
     }
 
@@ -177,6 +190,11 @@ impl Sandbox {
 
     pub(crate) fn trust(&self) -> Arc<Trust> {
         Arc::clone(&self.trust.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a test does without this protection.
+    pub(crate) fn lacks(&self, mitigation: Mitigation) -> bool {
+        self.without == Some(mitigation)
     }
 
     pub(crate) const fn compilers(&self) -> &Compilers {

@@ -33,6 +33,7 @@ use crate::host::{KeyValueStore, Log, LogLevel, Metrics, Post};
 use crate::instance::Instance;
 use crate::life::{Input, Life, Rules};
 use crate::meter::Meter;
+use crate::mitigation::Mitigation;
 use crate::queue::Queue;
 use crate::rate::Rate;
 use crate::refusal::Refusal;
@@ -203,7 +204,7 @@ impl Seat {
             desk,
             timers: new_timers(&budgets),
             store: KeyValueStore::default(),
-            log: Log::new(&budgets),
+            log: Log::new(&budgets, sandbox.lacks(Mitigation::Escape)),
             metrics: Metrics::default(),
             feeds: new_feeds(&budgets),
             call: None,

@@ -6,12 +6,16 @@ use ringfence_model::denial::QuotaKind;
 use ringfence_model::{Denial, Micros, Timestamp};
 
 use crate::budgets::Budgets;
+use crate::rate::Rate;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Timers {
     limit: usize,
     /// Shortest period of an interval.
     shortest: Micros,
+    /// Timers that fire sooner than that: a plugin that sets one each time one fires would
+    /// keep its worker busy, and time in a lock-step run would stand still for ever.
+    soon: Rate,
     next: u64,
     /// When, which one, and its period if it goes on.
     due: BTreeMap<(Timestamp, u64), Option<Micros>>,
@@ -19,7 +23,8 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new(limit: usize, shortest: Micros) -> Self {
-        Timers { limit, shortest: shortest.max(Micros(1)), next: 1, due: BTreeMap::new() }
+        let shortest = shortest.max(Micros(1));
+        Timers { limit, shortest, soon: soon(limit, shortest), next: 1, due: BTreeMap::new() }
     }
 
     /// The timers as they were at `before`, for the generation that set them, which is told of
@@ -38,7 +43,7 @@ impl Timers {
                 (false, period) => drop(due.insert((at, id), period)),
             }
         }
-        *self = Timers { limit: self.limit, shortest: self.shortest, next, due };
+        *self = Timers { limit: self.limit, shortest: self.shortest, soon: self.soon.clone(), next, due };
     }
 
     /// Whether a timer was set before this table was as it is.
@@ -50,12 +55,17 @@ impl Timers {
     pub(crate) fn set_limit(&mut self, budgets: &Budgets) {
         self.limit = budgets.timers;
         self.shortest = Micros(u64::try_from(budgets.timer_period.as_micros()).unwrap_or(u64::MAX)).max(Micros(1));
+        self.soon = soon(self.limit, self.shortest);
+    }
+
+    fn used_up(&self, retry_after: Micros) -> Denial {
+        let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
+        Denial::Quota { kind: QuotaKind::Timers, limit, retry_after }
     }
 
     fn add(&mut self, at: Timestamp, period: Option<Micros>) -> Result<u64, Denial> {
         if self.due.len() >= self.limit {
-            let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
-            return Err(Denial::Quota { kind: QuotaKind::Timers, limit, retry_after: Micros(0) });
+            return Err(self.used_up(Micros(0)));
         }
         let id = self.next;
         self.next = self.next.saturating_add(1);
@@ -63,8 +73,15 @@ impl Timers {
         Ok(id)
     }
 
-    /// Fires once; a time that has passed fires next.
-    pub(crate) fn at(&mut self, at: Timestamp) -> Result<u64, Denial> {
+    /// Fires once; a time that has passed fires next. As many as there may be timers can fire
+    /// sooner than the shortest period, then one a period.
+    pub(crate) fn at(&mut self, now: Timestamp, at: Timestamp) -> Result<u64, Denial> {
+        if at < now.plus(self.shortest)
+            && self.due.len() < self.limit
+            && let Err(retry_after) = self.soon.take(now)
+        {
+            return Err(self.used_up(retry_after));
+        }
         self.add(at, None)
     }
 
@@ -105,6 +122,10 @@ impl Timers {
     }
 }
 
+fn soon(limit: usize, shortest: Micros) -> Rate {
+    Rate::new(1, shortest, u64::try_from(limit).unwrap_or(u64::MAX))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -113,7 +134,7 @@ mod tests {
     #[test]
     fn timers_fire_in_order_and_intervals_go_on() {
         let mut timers = Timers::new(3, Micros::from_millis(10));
-        let once = timers.at(Timestamp(50_000)).unwrap();
+        let once = timers.at(Timestamp(0), Timestamp(50_000)).unwrap();
         let every = timers.every(Timestamp(0), Micros(20_000)).unwrap();
         let mut fired = Vec::new();
         while let Some((at, id)) = timers.fire(Timestamp(50_000)) {
@@ -124,28 +145,44 @@ mod tests {
         timers.cancel(every);
         assert_eq!(timers.next(), None);
         for _ in 0..3 {
-            timers.at(Timestamp(1)).unwrap();
+            timers.at(Timestamp(0), Timestamp(1)).unwrap();
         }
-        assert!(matches!(timers.at(Timestamp(1)), Err(Denial::Quota { kind: QuotaKind::Timers, .. })));
+        assert!(matches!(timers.at(Timestamp(0), Timestamp(1)), Err(Denial::Quota { kind: QuotaKind::Timers, .. })));
     }
 
     #[test]
     fn timers_go_back_with_the_generation_that_set_them() {
         let mut timers = Timers::new(8, Micros(1));
-        let once = timers.at(Timestamp(10)).unwrap();
-        let later = timers.at(Timestamp(90)).unwrap();
+        let once = timers.at(Timestamp(0), Timestamp(10)).unwrap();
+        let later = timers.at(Timestamp(0), Timestamp(90)).unwrap();
         let every = timers.every(Timestamp(0), Micros(20)).unwrap();
         let before = timers.clone();
         let mut fired = Vec::new();
         while let Some((_, id)) = timers.fire(Timestamp(50)) {
             fired.push(id);
         }
-        let strange = timers.at(Timestamp(60)).unwrap();
+        let strange = timers.at(Timestamp(50), Timestamp(60)).unwrap();
         assert!(before.knows(every) && !before.knows(strange));
         timers.back_to(before, &fired, Timestamp(50));
         assert_eq!(fired, [once, every]);
         assert_eq!(timers.fire(Timestamp(100)), Some((Timestamp(60), every)));
         assert_eq!(timers.fire(Timestamp(100)), Some((Timestamp(90), later)));
-        assert!(timers.at(Timestamp(1)).unwrap() > strange, "numbers are not used again");
+        assert!(timers.at(Timestamp(0), Timestamp(1)).unwrap() > strange, "numbers are not used again");
+    }
+
+    /// Whoever sets a timer each time one fires gets one a period, however he asks.
+    #[test]
+    fn chains_of_timers_are_bounded() {
+        let mut timers = Timers::new(4, Micros::from_millis(10));
+        let mut fired = 0;
+        for millis in 0..100u64 {
+            let now = Timestamp(1_000_000 + millis * 1_000);
+            for _ in 0..50 {
+                let Ok(_) = timers.at(now, Timestamp(millis)) else { break };
+                fired += u32::from(timers.fire(now).is_some());
+            }
+        }
+        assert_eq!(fired, 4 + 9, "as many as it may have at once, then one in ten milliseconds");
+        timers.at(Timestamp(1_100_000), Timestamp(9_000_000)).expect("later ones are only bounded in number");
     }
 }

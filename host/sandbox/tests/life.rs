@@ -5,24 +5,17 @@
 
 mod common;
 
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::desk::trade;
+use common::folder::Folder;
 use common::guest::{checker, marked, times};
 use common::house::{sandbox, seat_with};
-use common::{Guest, House, NotingDesk, tight};
-use ringfence_model::desk::Desk;
-use ringfence_model::strategy::{Manifest, Mode, Value};
-use ringfence_model::{Micros, SeatId, Timestamp};
+use common::{Guest, House, tight};
+use ringfence_model::{Micros, Timestamp};
 use ringfence_sandbox::budgets::CallTime;
-use ringfence_sandbox::{
-    Budgets, FaultKind, Fleet, FleetConfig, FleetEvent, GenerationState, Operator, PluginCommand, Refreshed, Seat,
-    SeatState, Settings,
-};
+use ringfence_sandbox::{Budgets, FaultKind, FleetEvent, GenerationState, PluginCommand, Seat, SeatState, Settings};
 
 /// A checker that gives up when it is told of this event.
 fn gives_up_at(seq: u64) -> Guest {
@@ -102,6 +95,25 @@ fn a_start_that_fails_leaves_the_old_one_running() {
         assert_eq!((house.seat.report().generation, house.seat.state()), (1, SeatState::Running));
     }
     assert_eq!(house.seat.report().faults, 0);
+}
+
+#[test]
+fn three_faults_are_quarantine_and_a_new_file_ends_it() {
+    let mut house = House::of(&Guest::new("evil").on_events("unreachable"));
+    house.faulted("gave up");
+    for (wait, faults, state) in [(1, 2, SeatState::Restarting), (2, 3, SeatState::Quarantined)] {
+        house.advance(Micros::from_millis(wait * 1_000 - 100));
+        assert_eq!(house.seat.state(), SeatState::Restarting, "not before its time");
+        house.advance(Micros::from_millis(200));
+        assert_eq!(house.seat.state(), SeatState::Running);
+        house.run(1);
+        assert_eq!((house.seat.report().faults, house.seat.state()), (faults, state));
+    }
+    house.advance(Micros::from_secs(3_600));
+    assert_eq!(house.seat.state(), SeatState::Quarantined, "time alone does not end it");
+    house.start(&Guest::new("evil")).unwrap();
+    house.run(5);
+    assert_eq!((house.seat.report().faults, house.seat.state()), (3, SeatState::Running));
 }
 
 #[test]
@@ -199,110 +211,6 @@ fn a_shadow_is_compared_before_it_trades() {
     assert!(seat.history().last().unwrap().note.contains("failed in its shadow phase"));
 }
 
-/// An operator whose mind a test can change.
-#[derive(Default)]
-struct Mind {
-    settings: Settings,
-    fast: i64,
-    changed: bool,
-    /// Seats in the order in which they were opened.
-    names: Vec<String>,
-}
-
-struct Desks {
-    mind: Arc<Mutex<Mind>>,
-}
-
-impl Operator for Desks {
-    fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn Desk>, String> {
-        self.mind.lock().unwrap().names.push(name.to_owned());
-        Ok(Box::new(NotingDesk::new().0))
-    }
-
-    fn parameters(&mut self, _name: &str, _manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
-        Ok(vec![("fast".to_owned(), Value::Integer(self.mind.lock().unwrap().fast))])
-    }
-
-    fn settings(&mut self, _name: &str) -> Settings {
-        self.mind.lock().unwrap().settings.clone()
-    }
-
-    fn refresh(&mut self) -> Refreshed {
-        if std::mem::take(&mut self.mind.lock().unwrap().changed) { Refreshed::Changed } else { Refreshed::Same }
-    }
-
-    fn seat_id(&self, name: &str) -> Option<SeatId> {
-        let mind = self.mind.lock().unwrap();
-        mind.names.iter().position(|one| one == name).map(|at| SeatId(u32::try_from(at).unwrap()))
-    }
-}
-
-struct Folder {
-    dir: tempfile::TempDir,
-    fleet: Fleet,
-    events: Receiver<FleetEvent>,
-    clock: Arc<AtomicU64>,
-    mind: Arc<Mutex<Mind>>,
-    id: u64,
-}
-
-fn put(dir: &Path, name: &str, bytes: &[u8]) {
-    let beside = dir.join("next.tmp");
-    std::fs::write(&beside, bytes).unwrap();
-    std::fs::rename(&beside, dir.join(format!("{name}.wasm"))).unwrap();
-}
-
-impl Folder {
-    fn with(files: &[(&str, Vec<u8>)], settings: Settings) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, bytes) in files {
-            put(dir.path(), name, bytes);
-        }
-        let (told, events) = channel();
-        let told = Mutex::new(told);
-        let clock = Arc::new(AtomicU64::new(1_000_000_000));
-        let mind = Arc::new(Mutex::new(Mind { settings, ..Mind::default() }));
-        let config = FleetConfig {
-            dir: dir.path().to_owned(),
-            workers: 1,
-            mode: Mode::Sim,
-            seed: 1,
-            clock: {
-                let clock = Arc::clone(&clock);
-                Arc::new(move || Timestamp(clock.load(Ordering::Relaxed)))
-            },
-        };
-        let fleet = Fleet::start(
-            sandbox(Budgets::default()),
-            config,
-            Box::new(Desks { mind: Arc::clone(&mind) }),
-            Arc::new(move |event| drop(told.lock().unwrap().send(event))),
-        )
-        .unwrap();
-        Folder { dir, fleet, events, clock, mind, id: 0 }
-    }
-
-    fn wait_for(&self, what: impl Fn(&FleetEvent) -> bool) -> FleetEvent {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let event = self.events.recv_timeout(left).expect("the event comes in time");
-            if what(&event) {
-                return event;
-            }
-        }
-    }
-
-    fn trades(&mut self, name: &str, count: u64) {
-        let seat = self.mind.lock().unwrap().names.iter().position(|one| one == name).unwrap();
-        let seat = u32::try_from(seat).unwrap();
-        for _ in 0..count {
-            self.id += 1;
-            self.fleet.mailbox().deliver(SeatId(seat), Timestamp(self.id), trade(self.id));
-        }
-    }
-}
-
 #[test]
 fn an_operator_pauses_resumes_reloads_and_rolls_back() {
     let good = Guest::new("good").bytes();
@@ -323,11 +231,11 @@ fn an_operator_pauses_resumes_reloads_and_rolls_back() {
     assert_eq!(control.reports().remove(0).events, 1 + 2 + 10, "a gap is told, and it goes on");
 
     assert_eq!(control.command("good", PluginCommand::Reload).unwrap(), "reloaded");
-    put(folder.dir.path(), "good", &marked(&good, 2));
+    folder.put("good", &marked(&good, 2));
     folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 3, .. }));
     assert_eq!(control.command("good", PluginCommand::Rollback).unwrap(), "it is running, generation 2");
     // That was within its trial. After it the file before is started anew.
-    put(folder.dir.path(), "good", &marked(&good, 3));
+    folder.put("good", &marked(&good, 3));
     folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { .. }));
     folder.trades("good", 1_000);
     assert!(folder.fleet.drain(Duration::from_secs(20)));
@@ -348,16 +256,16 @@ fn flapping_files_wait_and_one_name_has_one_file() {
     let budgets = Arc::new(Budgets { reloads: 2, ..Budgets::default() });
     let folder = Folder::with(&[("good", good.clone())], Settings { budgets, ..Settings::default() });
     folder.wait_for(|event| matches!(event, FleetEvent::Loaded { .. }));
-    put(folder.dir.path(), "good", &marked(&good, 1));
+    folder.put("good", &marked(&good, 1));
     folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 2, .. }));
-    put(folder.dir.path(), "good", &marked(&good, 2));
+    folder.put("good", &marked(&good, 2));
     folder.wait_for(|event| matches!(event, FleetEvent::Delayed { .. }));
-    put(folder.dir.path(), "good", &marked(&good, 3));
+    folder.put("good", &marked(&good, 3));
     folder.wait_for(|event| matches!(event, FleetEvent::Delayed { .. }));
-    folder.clock.fetch_add(61_000_000, Ordering::Relaxed);
+    folder.clock_goes_on(Micros::from_secs(61));
     folder.wait_for(|event| matches!(event, FleetEvent::Reloaded { generation: 3, .. }));
 
-    put(folder.dir.path(), "GOOD", &marked(&good, 4));
+    folder.put("GOOD", &marked(&good, 4));
     let refused = folder.wait_for(|event| matches!(event, FleetEvent::Refused { .. }));
     assert!(format!("{refused:?}").contains("good.wasm has this name already"), "{refused:?}");
 }

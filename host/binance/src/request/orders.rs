@@ -152,9 +152,12 @@ impl Request {
     }
 }
 
-/// `POST /api/v3/order`.
+/// `POST /api/v3/order`. Plugins share one account: the order that comes second expires where it
+/// would trade with another plugin's, so nobody can trade with himself, or sweep away what a
+/// neighbour has resting (which the venue's default, `EXPIRE_MAKER`, would let him do).
 pub fn place(order: &VenueOrder) -> Request {
-    place_with(order, &OrderOptions::default())
+    let self_trade_prevention = Some(SelfTradePrevention::ExpireTaker);
+    place_with(order, &OrderOptions { self_trade_prevention, ..OrderOptions::default() })
 }
 
 /// `POST /api/v3/order` with all that may be said of an order.

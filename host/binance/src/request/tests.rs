@@ -42,7 +42,7 @@ fn an_order_as_the_venue_wants_it() {
     let (payload, signature) = sent.query.rsplit_once("&signature=").unwrap_or_default();
     assert_eq!(
         payload,
-        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=61837&newClientOrderId=s-0-1&newOrderRespType=ACK&recvWindow=5000&timestamp=1700000000000"
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=61837&newClientOrderId=s-0-1&selfTradePreventionMode=EXPIRE_TAKER&newOrderRespType=ACK&recvWindow=5000&timestamp=1700000000000"
     );
     assert_eq!(signature, keys().sign(payload));
 }
@@ -92,7 +92,7 @@ fn every_kind_of_order() {
     let one = Decimal::ONE;
     let params = |request: Request| request.unsigned().query;
     let of = |kind| params(place(&order(kind, "a")));
-    let ends = "&newClientOrderId=a&newOrderRespType=ACK";
+    let ends = "&newClientOrderId=a&selfTradePreventionMode=EXPIRE_TAKER&newOrderRespType=ACK";
     for (kind, middle) in [
         (OrderKind::Market(MarketSize::Base(one)), "type=MARKET&quantity=1"),
         (OrderKind::Market(MarketSize::Quote(one)), "type=MARKET&quoteOrderQty=1"),

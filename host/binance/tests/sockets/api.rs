@@ -41,7 +41,7 @@ async fn an_order_goes_over_the_socket_signed_and_answers_may_cross() {
     let params = &asked[0]["params"];
     assert_eq!(asked[0]["method"], "order.place");
     let payload = format!(
-        "apiKey={KEY}&newClientOrderId=r-0-1&newOrderRespType=ACK&quantity=1&recvWindow=5000&side=SELL&symbol=BTCUSDT&timestamp={}&type=MARKET",
+        "apiKey={KEY}&newClientOrderId=r-0-1&newOrderRespType=ACK&quantity=1&recvWindow=5000&selfTradePreventionMode=EXPIRE_TAKER&side=SELL&symbol=BTCUSDT&timestamp={}&type=MARKET",
         params["timestamp"]
     );
     assert_eq!(params["signature"], credentials().sign(&payload));

@@ -265,7 +265,7 @@ pub static TABLE: &[Budget] = &[
         (1_000, 3_600_000_000),
         timer_period,
         "a storm of timers is a loop",
-        "shorter periods become this; what was missed fires once"
+        "shorter periods become this, what was missed fires once; of timers that fire sooner, one a period is taken once `timers` of them were"
     ),
     size!("log_line", Bytes, (80, 8 << 10), log_line, "a line is for people", "the rest of the line is cut"),
     budget!(

@@ -111,7 +111,7 @@ impl Seat {
             desk: Box::new(ShadowDesk { instruments, slot: Arc::clone(slot), next: NOT_REAL }),
             timers: real.timers.clone(),
             store: real.store.clone(),
-            log: Log::new(budgets),
+            log: Log::new(budgets, false),
             metrics: Metrics::default(),
             feeds: new_feeds(budgets),
             call: None,

@@ -9,18 +9,66 @@
 //! | 1,024 | the manifest and its texts |
 //! | 4,096 | a text for logs and keys |
 //! | 8,192 | scratch of a test |
-//! | 65,536 | what the host writes, anew with each call |
+//! | 65,536 | what the host writes, anew after each call with events |
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use wit_component::{StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::abi::{AbiVariant, WasmType};
+use wit_parser::{Function, Resolve, WorldItem};
 
 /// Where `on-events` finds trades, aggregate trades, quotes and depth in its batch: whether they
 /// are there, then pointer and length of their `seq`. The list of other events is at 256.
 pub const COLUMNS: [u32; 4] = [0, 60, 120, 180];
+
+/// Every function that a strategy may import: interface and function.
+pub fn imports() -> Vec<(String, &'static Function)> {
+    let resolve = contract();
+    let package = resolve.packages.iter().find(|(_, package)| package.name.namespace == "ringfence").unwrap().0;
+    let world = resolve.select_world(&[package], Some("strategy")).expect("the world");
+    let mut all = Vec::new();
+    for item in resolve.worlds[world].imports.values() {
+        let WorldItem::Interface { id, .. } = item else { continue };
+        let interface = &resolve.interfaces[*id];
+        let name = interface.name.clone().unwrap_or_default();
+        all.extend(interface.functions.values().map(|function| (name.clone(), function)));
+    }
+    all
+}
+
+/// Parameters of an import as a core module sees it; the last one is where the answer goes if there
+/// is no place for it among the results.
+pub fn core_type(function: &Function) -> (Vec<&'static str>, Vec<&'static str>) {
+    let word = |ty: &WasmType| match ty {
+        WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32",
+        WasmType::I64 | WasmType::PointerOrI64 => "i64",
+        WasmType::F32 => "f32",
+        WasmType::F64 => "f64",
+    };
+    let signature = contract().wasm_signature(AbiVariant::GuestImport, function);
+    (signature.params.iter().map(word).collect(), signature.results.iter().map(word).collect())
+}
+
+/// The imports that a text calls as `$interface.function`.
+fn called(text: &str, version: &str) -> String {
+    let mut declared = String::new();
+    for (interface, function) in imports() {
+        let name = format!("${interface}.{}", function.name);
+        if text.contains(&format!("(call {name} ")) || text.contains(&format!("(call {name})")) {
+            let (params, results) = core_type(function);
+            let _ = writeln!(
+                declared,
+                "(import \"ringfence:strategy/{interface}@{version}\" \"{}\" (func {name} (param {}) (result {})))",
+                function.name,
+                params.join(" "),
+                results.join(" "),
+            );
+        }
+    }
+    declared
+}
 
 #[derive(Debug, Clone)]
 pub struct Guest {
@@ -42,6 +90,8 @@ pub struct Guest {
     pub manifest: Vec<u8>,
     /// A world of another contract.
     pub world: Option<String>,
+    /// How its texts are written.
+    pub encoding: StringEncoding,
 }
 
 /// The contract's folder.
@@ -110,6 +160,7 @@ impl Guest {
             realloc: "(call $bump (local.get $align) (local.get $size))".to_owned(),
             manifest: manifest(name),
             world: None,
+            encoding: StringEncoding::UTF8,
         }
     }
 
@@ -125,6 +176,11 @@ impl Guest {
 
     pub fn init(mut self, body: &str) -> Self {
         self.init = body.to_owned();
+        self
+    }
+
+    pub fn restore(mut self, body: &str) -> Self {
+        self.restore = body.to_owned();
         self
     }
 
@@ -159,6 +215,9 @@ impl Guest {
             })
             .collect();
         let manifest = escaped(&self.manifest);
+        let bodies =
+            [fields, describe, init, on_events, save, after_save, restore, shutdown, realloc].map(String::as_str);
+        let called = called(&bodies.join(" "), version);
         let handler = format!("ringfence:strategy/handler@{version}");
         format!(
             r#"(module
@@ -171,6 +230,7 @@ impl Guest {
   (import "ringfence:strategy/state@{version}" "keys" (func $keys (param i32)))
   (import "ringfence:strategy/log@{version}" "write" (func $log (param i32 i32 i32)))
   (import "ringfence:strategy/metrics@{version}" "gauge" (func $gauge (param i32 i32 i64 i32)))
+  {called}
   {imports}
   {memory}
   (global $heap (mut i32) (i32.const 65536))
@@ -194,8 +254,8 @@ impl Guest {
   (func (export "{handler}#describe") (result i32) {describe})
   (func (export "{handler}#init")
     (param i32 i32 i32 i64 i64 i32 i32 i32 i32 i32 i32) (result i32) (call $fresh) {init})
-  (func (export "{handler}#on-events") (param $batch i32) (result i32) (local $i i32) (local $j i64)
-    (call $fresh) {on_events})
+  (func (export "{handler}#on-events") (param $batch i32) (result i32) (call $handle (local.get $batch)) (call $fresh))
+  (func $handle (param $batch i32) (result i32) (local $i i32) (local $j i64) {on_events})
   (func (export "{handler}#save") (result i32) (local $i i32) {save})
   (func (export "cabi_post_{handler}#save") (param i32) {after_save})
   (func (export "{handler}#restore") (param $state i32) (param $length i32) (result i32) (call $fresh) {restore})
@@ -213,7 +273,7 @@ impl Guest {
             Some(world) => resolve.push_str("world.wit", world).expect("a world"),
         };
         let world = resolve.select_world(&[package], None).expect("one world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("a contract in it");
+        embed_component_metadata(&mut module, &resolve, world, self.encoding).expect("a contract in it");
         module
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 pub mod desk;
+pub mod folder;
 pub mod guest;
 pub mod house;
 
