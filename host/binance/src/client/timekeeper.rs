@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_model::{Micros, Timestamp};
+use ringfence_model::Timestamp;
 use ringfence_wire::rest::{ServerTime, read};
 use tokio::sync::watch;
 
@@ -19,8 +19,6 @@ pub(super) const SAMPLES: usize = 3;
 const EVERY: Duration = Duration::from_secs(300);
 /// How often it is looked whether the machine was asleep.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// The venue tells whole milliseconds, so on average its clock shows half of one more.
-const HALF_A_MILLISECOND: Micros = Micros(500);
 /// What a machine's clock may be wrong before it is told: the venue takes no more, either.
 pub(super) const WRONG_US: u64 = 1_000_000;
 
@@ -36,7 +34,7 @@ impl Shared {
         let body = self.read(Requester::Host, "server time", &request::time(), false).await?;
         let time: ServerTime = read(&body)?;
         let received = self.machine();
-        let venue = Timestamp::from_millis(time.server_time).plus(HALF_A_MILLISECOND);
+        let venue = Timestamp::from_millis(time.server_time);
         let (change, doubt) = {
             let mut clock = lock(&self.clock);
             (clock.sample(sent, received, venue), clock.estimate(received).map(|estimate| estimate.doubt))
