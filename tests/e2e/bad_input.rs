@@ -20,6 +20,8 @@ fn bad_plugin_files_are_refused_one_by_one() {
     put("picture.wasm", b"\x89PNG\r\n\x1a\n0000000000000000");
     put("bare.wasm", b"\0asm\x01\0\0\0");
     put("future.wasm", b"\0asm\x07\0\0\0");
+    put("world.wasm", b"\0asm\x0d\0\x01\0");
+    put("version.wasm", &of_another_version(&good));
     put("notes.txt", b"not looked at");
     for args in [&["--speed", "max", "--for", "5s"][..], &["--for", "6s"][..]] {
         let summary = summary(dir.path(), &[args, &["--json", "--plugins", "."]].concat());
@@ -30,13 +32,50 @@ fn bad_plugin_files_are_refused_one_by_one() {
         names.sort_unstable();
         assert_eq!(
             names,
-            ["bare.wasm", "empty.wasm", "future.wasm", "picture.wasm", "text.wasm", "truncated.wasm"],
+            [
+                "bare.wasm",
+                "empty.wasm",
+                "future.wasm",
+                "picture.wasm",
+                "text.wasm",
+                "truncated.wasm",
+                "version.wasm",
+                "world.wasm"
+            ],
             "{summary:#}"
         );
         for refused in refused {
-            assert!(refused["reason"].as_str().expect("a reason").len() > 20, "{refused}");
+            let reason = refused["reason"].as_str().expect("a reason");
+            assert!(reason.len() > 20, "{refused}");
+            match refused["file"].as_str() {
+                Some("version.wasm") => assert!(reason.contains("0.9.0") && reason.contains("0.1.0"), "{refused}"),
+                Some("world.wasm") => assert!(reason.contains("ringfence:strategy/handler"), "{refused}"),
+                _ => {}
+            }
         }
     }
+}
+
+/// The same file, as if it were made for another version of the contract.
+fn of_another_version(good: &[u8]) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(6).position(|window| window == b"@0.1.0") {
+        bytes[at + found..at + found + 6].copy_from_slice(b"@0.9.0");
+        at += found + 6;
+    }
+    assert!(at > 0, "it names the contract's version");
+    bytes
+}
+
+/// A folder without plugins is no error: one may come.
+#[test]
+fn an_empty_folder_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let output = run(dir.path(), &["--for", "1s", "--plugins", "."]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains("no plugins in .: copy a .wasm file there"), "{text}");
 }
 
 #[test]
@@ -47,6 +86,7 @@ fn an_unreadable_folder_is_named() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("no-such-folder") && text.contains("--plugins"), "{text}");
+        assert_eq!(text.matches("No such file").count(), 1, "{text}");
     }
 }
 

@@ -105,10 +105,18 @@ fn end(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            view::line(&format!("error: {error:#}"));
+            view::line(&format!("error: {}", whole(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes. Some say their cause themselves; nothing is said twice.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| match cause.to_string() {
+        cause if told.contains(&cause) => told,
+        cause => format!("{told}: {cause}"),
+    })
 }
 
 fn doctor_command(args: &doctor::DoctorArgs) -> ExitCode {

@@ -219,6 +219,9 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         Fleet::start(sandbox, fleet_config, Box::new(operator), Arc::new(move |event| told.tell(event)))
     })
     .await??;
+    if fleet.reports().is_empty() && feed.refused().is_empty() {
+        feed.say(format!("no plugins in {}: copy a .wasm file there, the folder is watched", args.plugins.display()));
+    }
     hub_sender.send(Input::Mailbox(fleet.mailbox()));
     let server = Server::open(&args.state, desk::handler(fleet.control(), hub_sender.clone()));
     if let Err(error) = &server {
