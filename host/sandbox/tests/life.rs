@@ -25,6 +25,42 @@ fn gives_up_at(seq: u64) -> Guest {
     guest
 }
 
+/// A guest that wishes for one more symbol, which nobody granted.
+fn wishes_for_more(name: &str) -> Guest {
+    let (eth, usdt) = (u32::from_le_bytes(*b"ETHU"), u32::from_le_bytes(*b"SDT\0"));
+    // The list of wishes is made anew between the manifest's texts.
+    Guest::new(name)
+        .poke(1_024 + 32, &[1_140, 2])
+        .poke(1_140, &[1_130, 7, 256, 1, 1_172, 7, 256, 1])
+        .poke(1_172, &[eth, usdt])
+}
+
+/// The first file of a name is refused if it wishes for what is not granted; a later one keeps the grant.
+#[test]
+fn a_version_that_wishes_for_more_keeps_the_grant() {
+    let mut house = House::empty(tight());
+    let refusal = house.start(&wishes_for_more("evil")).unwrap_err().to_string();
+    assert!(refusal.contains("ETHUSDT, which is not granted (granted are: BTCUSDT)"), "{refusal}");
+
+    let mut house = House::of(&checker());
+    house.run(5);
+    house.start(&wishes_for_more("evil")).unwrap();
+    house.goes_on();
+    assert_eq!(house.seat.report().generation, 2);
+    let log = house.log();
+    assert!(log.iter().any(|(_, line)| line.contains("ETHUSDT, which is not granted")), "{log:?}");
+    let notes = house.notes.lock().unwrap();
+    assert!(notes.subscribed.iter().all(|(instrument, _)| instrument.0 == 0), "{:?}", notes.subscribed);
+    drop(notes);
+
+    // A stream that the desk denies is left out as well.
+    let mut house = House::of(&checker());
+    house.notes.lock().unwrap().denied = Some(ringfence_model::StreamKind::Trades);
+    house.start(&Guest::new("evil")).unwrap();
+    house.goes_on();
+    assert_eq!(house.seat.report().generation, 2);
+}
+
 /// Asks for a cancel with each call.
 const CANCEL: &str = "(call $cancel (i64.const 1) (call $seq (local.get $batch)) (i32.const 0))";
 

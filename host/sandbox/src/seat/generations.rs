@@ -420,35 +420,50 @@ impl Seat {
         }
     }
 
-    /// The streams that a manifest wishes for, as far as they are granted.
-    pub(super) fn wishes(&self, manifest: &Manifest) -> Result<Vec<(InstrumentId, StreamKind)>, Refusal> {
+    /// The streams that a manifest wishes for, as far as they are granted. A plugin's first file that wishes for more is
+    /// refused, so that somebody grants it or doesn't; a later one keeps what the name was granted, and is told.
+    pub(super) fn wishes(&mut self, manifest: &Manifest) -> Result<Vec<(InstrumentId, StreamKind)>, Refusal> {
         let instruments = self.post.as_ref().map_or(&[][..], |post| post.desk.instruments());
         let mut wished = Vec::new();
+        let mut beyond = Vec::new();
         for (symbol, streams) in &manifest.wishes {
             let Some(instrument) = instruments.iter().find(|one| one.symbol == *symbol) else {
                 let granted: Vec<_> = instruments.iter().map(|one| one.symbol.as_str()).collect();
                 let granted = if granted.is_empty() { "none".to_owned() } else { granted.join(", ") };
-                return Err(Refusal::NotGranted { symbol: symbol.clone(), granted });
+                beyond.push(Refusal::NotGranted { symbol: symbol.clone(), granted });
+                continue;
             };
             wished.extend(streams.iter().map(|stream| (instrument.id, *stream)));
         }
-        Ok(wished)
+        beyond.into_iter().try_for_each(|refusal| self.keep_to_grant(refusal)).map(|()| wished)
+    }
+
+    /// A wish beyond the grant of a name that has run already is told and left out.
+    fn keep_to_grant(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        if self.plugin.is_none() {
+            return Err(refusal);
+        }
+        self.say(LogLevel::Warn, format!("{refusal}; until then this version has what the one before had"));
+        Ok(())
     }
 
     /// Follows what is wished for and leaves what no longer is.
-    fn follow(&mut self, wished: Vec<(InstrumentId, StreamKind)>) -> Result<(), Refusal> {
+    fn follow(&mut self, mut wished: Vec<(InstrumentId, StreamKind)>) -> Result<(), Refusal> {
         let before = self.wished.clone();
+        let mut denied = Vec::new();
         let Some(post) = self.post() else { return Ok(()) };
-        for (instrument, stream) in &wished {
-            if let Err(denial) = post.desk.subscribe(*instrument, *stream) {
-                let symbol = post.desk.instruments().iter().find(|one| one.id == *instrument);
-                return Err(Refusal::Wish {
-                    symbol: symbol.map(|one| one.symbol.clone()).unwrap_or_default(),
-                    stream: format!("{stream:?}"),
-                    why: denial.to_string(),
-                });
-            }
-        }
+        wished.retain(|(instrument, stream)| {
+            let Err(denial) = post.desk.subscribe(*instrument, *stream) else { return true };
+            let symbol = post.desk.instruments().iter().find(|one| one.id == *instrument);
+            denied.push(Refusal::Wish {
+                symbol: symbol.map(|one| one.symbol.clone()).unwrap_or_default(),
+                stream: format!("{stream:?}"),
+                why: denial.to_string(),
+            });
+            false
+        });
+        denied.into_iter().try_for_each(|refusal| self.keep_to_grant(refusal))?;
+        let Some(post) = self.post() else { return Ok(()) };
         for (instrument, stream) in before.iter().filter(|feed| !wished.contains(feed)) {
             // Leaving can't be denied.
             drop(post.desk.unsubscribe(*instrument, *stream));
