@@ -382,6 +382,9 @@ impl Run {
             Output::Amend { symbol, client_order_id, quantity } => {
                 Some(self.venue.amend(now, &symbol, &client_order_id, quantity))
             }
+            Output::PlaceList(approved) => Some(self.venue.place_list(now, approved.id(), approved.list())),
+            Output::CancelList { symbol, list } => Some(self.venue.cancel_list(now, &symbol, &list)),
+            Output::QueryList { list } => self.venue.query_list(now, &list),
             Output::Query { symbol, client_order_id } => self.venue.query(now, &symbol, &client_order_id),
             Output::Trades { symbol, client_order_id, venue_order_id } => {
                 let fills = self.venue.trades(now, &symbol, venue_order_id)?;

@@ -2,10 +2,11 @@
 //! client's own code, answers and user events are read by the client's own parsers.
 //! Only the socket is missing.
 
+use ringfence_binance::request::orders::OrderOptions;
 use ringfence_binance::{Credentials, answer, request};
 use ringfence_exchange::{Exchange, HttpRequest, HttpResponse};
 use ringfence_model::event::Kline;
-use ringfence_model::venue::{ClientOrderId, CommandKind, VenueEvent, VenueFill, VenueOrder};
+use ringfence_model::venue::{ClientOrderId, CommandKind, VenueEvent, VenueFill, VenueList, VenueOrder};
 use ringfence_model::{Balance, Decimal, Instrument, Timestamp};
 use ringfence_wire::WireError;
 use ringfence_wire::user::UserEvent;
@@ -55,6 +56,24 @@ impl Venue {
     pub fn cancel(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> VenueEvent {
         let response = self.send(now, &request::cancel(symbol, id), true);
         answer::command(CommandKind::Cancel, id, response.status, response.body.as_bytes())
+    }
+
+    /// Places a list of orders.
+    pub fn place_list(&mut self, now: Timestamp, id: &ClientOrderId, list: &VenueList) -> VenueEvent {
+        let response = self.send(now, &request::lists::place(id, list, &OrderOptions::default()), true);
+        answer::command(CommandKind::Place, id, response.status, response.body.as_bytes())
+    }
+
+    /// Cancels all orders of a list.
+    pub fn cancel_list(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> VenueEvent {
+        let response = self.send(now, &request::lists::cancel(symbol, id), true);
+        answer::command(CommandKind::Cancel, id, response.status, response.body.as_bytes())
+    }
+
+    /// Asks for one list.
+    pub fn query_list(&mut self, now: Timestamp, id: &ClientOrderId) -> Option<VenueEvent> {
+        let response = self.send(now, &request::lists::query(id), true);
+        answer::query_list(id, response.status, response.body.as_bytes())
     }
 
     /// Makes an order smaller.

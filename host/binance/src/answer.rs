@@ -4,9 +4,10 @@
 //! nothing happened; 5xx, -1006 and -1007 say nothing at all, so the state is unknown.
 
 use ringfence_model::event::{Book, Kline, Level, OrderReason};
-use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill};
+use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueEvent, VenueFill};
 use ringfence_model::{Balance, Instrument, Timestamp};
 use ringfence_wire::WireError;
+use ringfence_wire::rest::orders::{CancelReplaceError, Half, OrderListReport};
 use ringfence_wire::rest::{AccountInfo, DepthSnapshot, ErrorBody, KlineRow, MyTrade, OrderInfo, read};
 
 use crate::error::{Class, Order, classify};
@@ -15,6 +16,10 @@ use crate::error::{Class, Order, classify};
 const NO_SUCH_ORDER: i64 = -2_013;
 /// The timestamp is outside of the window: the clock must be set again.
 pub const BAD_TIMESTAMP: i64 = -1_021;
+/// One half of a cancel-replace was done.
+const PARTLY_REPLACED: i64 = -2_021;
+/// No half of a cancel-replace was done.
+const NOT_REPLACED: i64 = -2_022;
 /// Too many unfilled orders: no new ones for a while; all else may go on.
 pub const TOO_MANY_ORDERS: i64 = -1_015;
 
@@ -35,6 +40,7 @@ fn reason(error: &ErrorBody) -> OrderReason {
         -2_010 if says("duplicate") => OrderReason::Duplicate,
         -2_010 if says("market is closed") => OrderReason::MarketClosed,
         -2_010 if says("filter") => OrderReason::Filter,
+        -2_010 if says("relationship of the prices") => OrderReason::List,
         _ => OrderReason::Other,
     }
 }
@@ -69,6 +75,91 @@ pub fn query(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent>
         return None;
     };
     Some(VenueEvent::Queried { client_order_id: id.clone(), report })
+}
+
+/// The answer to the question for one list; `None` if it says nothing.
+pub fn query_list(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent> {
+    let orders = if (200..300).contains(&status) {
+        let list = read::<OrderListReport>(body).ok().filter(|list| list.list_client_order_id == id.0)?;
+        Some(list.orders.into_iter().map(|order| ClientOrderId(order.client_order_id)).collect())
+    } else if (400..500).contains(&status) && error_code(body) == Some(NO_SUCH_ORDER) {
+        None
+    } else {
+        return None;
+    };
+    Some(VenueEvent::ListQueried { list: id.clone(), orders })
+}
+
+/// What became of one half of a cancel-replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HalfOutcome {
+    /// The venue did it.
+    Done,
+    /// The venue refused it for certain.
+    Refused(OrderReason),
+    /// The venue did not try, because the other half failed.
+    NotAttempted,
+    /// No word. Never resend; ask.
+    Unknown,
+}
+
+/// How a cancel-replace ended. Either half may have been done without the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplaceOutcome {
+    /// The old order's end.
+    pub canceled: HalfOutcome,
+    /// The new order.
+    pub placed: HalfOutcome,
+}
+
+impl ReplaceOutcome {
+    /// Both halves ended alike.
+    pub const fn both(half: HalfOutcome) -> Self {
+        ReplaceOutcome { canceled: half, placed: half }
+    }
+}
+
+/// What a cancel-replace came to: 200 both were done, 409 with -2021 one was, 400 with -2022 none.
+pub fn replaced(status: u16, body: &[u8]) -> ReplaceOutcome {
+    if (200..300).contains(&status) {
+        return ReplaceOutcome::both(HalfOutcome::Done);
+    }
+    if let Ok(CancelReplaceError { data, .. }) = read::<CancelReplaceError>(body) {
+        return ReplaceOutcome {
+            canceled: half(&data.cancel_result, data.cancel_response.as_ref()),
+            placed: half(&data.new_order_result, data.new_order_response.as_ref()),
+        };
+    }
+    match (outcome(status, body), error_code(body)) {
+        // It says that one half was done, and not which.
+        (_, Some(PARTLY_REPLACED | NOT_REPLACED)) => ReplaceOutcome::both(HalfOutcome::Unknown),
+        // Filters and limits are tested before anything happens.
+        (CommandOutcome::Rejected(reason), _) => {
+            ReplaceOutcome { canceled: HalfOutcome::NotAttempted, placed: HalfOutcome::Refused(reason) }
+        }
+        (CommandOutcome::Accepted | CommandOutcome::Unknown, _) => ReplaceOutcome::both(HalfOutcome::Unknown),
+    }
+}
+
+fn half(result: &str, response: Option<&Half>) -> HalfOutcome {
+    match (result, response) {
+        ("SUCCESS", _) => HalfOutcome::Done,
+        ("NOT_ATTEMPTED", _) => HalfOutcome::NotAttempted,
+        ("FAILURE", Some(Half::Refused(error))) => match classify(400, Some(error.code)).order {
+            Order::Unknown => HalfOutcome::Unknown,
+            Order::NotPlaced => HalfOutcome::Refused(reason(error)),
+        },
+        // A word that is new, or a failure without a reason.
+        _ => HalfOutcome::Unknown,
+    }
+}
+
+/// Open orders, of one symbol or of all.
+///
+/// # Errors
+/// The body is no list of orders.
+pub fn open_orders(body: &[u8]) -> Result<Vec<ExecutionReport>, WireError> {
+    read::<Vec<OrderInfo>>(body)?.iter().map(OrderInfo::report).collect()
 }
 
 /// Fills of one order.

@@ -14,11 +14,13 @@
 //! | `timekeeper` | keeps the estimate of the venue's clock |
 //! | `books` | depth snapshots for their depth streams |
 //! | `api` | the WebSocket API: orders and user data |
+//! | `orders` | orders and lists: place, cancel, replace, amend, test, ask |
 
 mod api;
 mod books;
 pub mod checkup;
 pub mod net;
+mod orders;
 mod rest;
 mod socket;
 mod state;
@@ -32,9 +34,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ringfence_model::event::Kline;
-use ringfence_model::event::OrderReason;
-use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, VenueEvent, VenueFill, VenueOrder};
-use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
+use ringfence_model::venue::{VenueEvent, VenueFill};
+use ringfence_model::{Balance, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::{ExchangeInfo, read};
 use ringfence_wire::stream::stream_name;
@@ -46,8 +47,8 @@ use crate::answer;
 use crate::breaker::{Breakers, Family};
 use crate::clock::{Estimate, VenueClock};
 use crate::credentials::{Credentials, without_signatures};
-use crate::limits::{Limits, Priority, Requester, SocketLimits};
-use crate::request::{self, Request};
+use crate::limits::{Limits, Requester, SocketLimits};
+use crate::request;
 use crate::streams::shard::ShardRules;
 use crate::streams::shares::ShareRules;
 use net::Net;
@@ -420,46 +421,6 @@ impl Client {
         if let Some(name) = self.stream(instrument, stream) {
             drop(self.commands.send(StreamCommand::End { name }));
         }
-    }
-
-    async fn command(&self, kind: CommandKind, id: &ClientOrderId, request: &Request) -> VenueEvent {
-        let outcome = match self.shared.submit(self.by, request).await {
-            Ok((status, body)) => answer::outcome(status, &body),
-            Err(SendError::Limited { .. }) => CommandOutcome::Rejected(OrderReason::RateLimit),
-            Err(SendError::NotSent(_) | SendError::NoCredentials | SendError::Unwell { .. }) => {
-                CommandOutcome::Rejected(OrderReason::Other)
-            }
-            Err(SendError::Lost(why)) => {
-                self.shared.notice(format!("{kind:?} {}: no answer ({why}); asking the venue", id.0));
-                CommandOutcome::Unknown
-            }
-        };
-        VenueEvent::Answer { client_order_id: id.clone(), kind, outcome }
-    }
-
-    /// Places an order, once. One that only reduces goes before others when limits are near.
-    pub async fn place(&self, order: &VenueOrder, reduces: bool) -> VenueEvent {
-        let mut request = request::place(order);
-        if reduces {
-            request.priority = Priority::Cancel;
-        }
-        self.command(CommandKind::Place, &order.client_order_id, &request).await
-    }
-
-    /// Cancels an order.
-    pub async fn cancel(&self, symbol: &str, id: &ClientOrderId) -> VenueEvent {
-        self.command(CommandKind::Cancel, id, &request::cancel(symbol, id)).await
-    }
-
-    /// Makes an order smaller.
-    pub async fn amend(&self, symbol: &str, id: &ClientOrderId, quantity: Decimal) -> VenueEvent {
-        self.command(CommandKind::Amend, id, &request::amend(symbol, id, quantity)).await
-    }
-
-    /// Asks for one order; `None` if there was no clear answer.
-    pub async fn query(&self, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
-        let (status, body) = self.shared.send(self.by, &request::query(symbol, id), true).await.ok()?;
-        answer::query(id, status, &body)
     }
 
     /// Asks for the fills of one order.

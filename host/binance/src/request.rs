@@ -9,7 +9,7 @@
 //! |--|--|
 //! | [`market`] | market data and rules |
 //! | [`orders`] | placing, cancelling, amending single orders |
-//! | [`lists`] | OCO, OTO, OTOCO |
+//! | [`lists`] | OCO, OTO, OTOCO, OPO, OPOCO |
 //! | [`account`](mod@account) | the account, its orders and trades |
 
 pub mod account;

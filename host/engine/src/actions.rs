@@ -3,7 +3,7 @@
 use ringfence_model::venue::ClientOrderId;
 use ringfence_model::{Decimal, EventBody, InstrumentId, OrderId, SeatId, Seq, StreamKind, Timestamp};
 
-use crate::gate::Approved;
+use crate::gate::{Approved, ApprovedList};
 use crate::limits::Limits;
 use crate::permissions::Permissions;
 
@@ -33,6 +33,15 @@ pub enum DeskCommand {
         cause: Seq,
         approved: Approved,
     },
+    /// All orders of a list or none; `orders` are their tickets, the working one first.
+    PlaceList {
+        seat: SeatId,
+        orders: Vec<OrderId>,
+        instrument: InstrumentId,
+        cause: Seq,
+        approved: Box<ApprovedList>,
+    },
+    /// One of a list takes the others with it; the desk names them, too.
     Cancel {
         seat: SeatId,
         order: OrderId,
@@ -79,6 +88,12 @@ pub enum Output {
     Unsubscribe { instrument: InstrumentId, stream: StreamKind },
     /// Send an order, once.
     Place(Approved),
+    /// Send a list of orders, once.
+    PlaceList(Box<ApprovedList>),
+    /// Cancel all orders of a list.
+    CancelList { symbol: String, list: ClientOrderId },
+    /// Ask for a list.
+    QueryList { list: ClientOrderId },
     /// Cancel an order.
     Cancel { symbol: String, client_order_id: ClientOrderId },
     /// Make an order smaller.

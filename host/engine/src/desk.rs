@@ -1,25 +1,29 @@
 //! One plugin's place in the engine. It lives on the seat's thread and answers at once:
 //! nothing here waits, and only the plugin's own commands and events change it.
+//!
+//! What it does to orders is in [`submit`]; here is what it tells and what it books.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod submit;
+
+pub use submit::seat_of;
+
+use std::collections::BTreeSet;
 
 use ringfence_model::denial::{OrderField, QuotaKind, QuotaState};
 use ringfence_model::desk::{Desk, DeskReport, orders_to_end};
 use ringfence_model::event::{Book, Fill, OrderChange, OrderUpdate, Quote};
 use ringfence_model::order::{OpenOrder, OrderList};
 use ringfence_model::strategy::FaultPolicy;
-use ringfence_model::venue::ClientOrderId;
 use ringfence_model::{
-    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind,
-    OrderStatus, Position, SeatId, Seq, Side, StreamKind, Timestamp,
+    Balance, Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, Position, SeatId,
+    Seq, Side, StreamKind, Timestamp,
 };
 
 use crate::actions::{CommandSink, DeskCommand, SeatConfig};
 use crate::board::Board;
-use crate::filters::Known;
-use crate::gate::{self, Picture, Reservation};
 use crate::ledger::Ledger;
 use crate::limits::{Limits, Window};
+use crate::open::{DeskOrder, Freed, OpenOrders};
 use crate::permissions::Permissions;
 
 /// Most levels that a book answers with.
@@ -27,45 +31,6 @@ const BOOK_LEVELS: u32 = 100;
 /// Most klines of one history request: the venue's own bound.
 const HISTORY_LIMIT: u32 = 1_000;
 const DAY: u64 = 86_400_000_000;
-
-/// An order that is not final.
-#[derive(Debug, Clone)]
-struct DeskOrder {
-    instrument: InstrumentId,
-    side: Side,
-    kind: OrderKind,
-    client_order_id: ClientOrderId,
-    tag: Option<String>,
-    status: OrderStatus,
-    /// Zero for a quote-sized market order until the venue says.
-    quantity: Decimal,
-    filled: Decimal,
-    reservation: Reservation,
-    /// What is still locked of it.
-    locked: Decimal,
-    /// A cancel is on its way: asking again would only cost the venue's patience.
-    cancelling: bool,
-}
-
-impl DeskOrder {
-    fn remaining(&self) -> Decimal {
-        self.quantity.saturating_sub(self.filled).max(Decimal::ZERO)
-    }
-
-    /// What may still fill, in base; expected as long as the venue has not said.
-    fn exposure(&self) -> Decimal {
-        let whole = if self.quantity.is_zero() { self.reservation.quantity } else { self.quantity };
-        whole.saturating_sub(self.filled).max(Decimal::ZERO)
-    }
-
-    /// Expected value of what is not filled.
-    fn open_notional(&self) -> Decimal {
-        match self.reservation.notional.checked_div(self.quantity) {
-            Some(price) => price.saturating_mul(self.remaining()),
-            None => self.reservation.notional,
-        }
-    }
-}
 
 /// One plugin's gate, orders, allocation and ledger.
 pub struct SeatDesk {
@@ -76,7 +41,7 @@ pub struct SeatDesk {
     instruments: Vec<Instrument>,
     ledger: Ledger,
     board: Board,
-    orders: BTreeMap<OrderId, DeskOrder>,
+    orders: OpenOrders,
     next_order: u64,
     next_request: u64,
     followed: BTreeSet<(InstrumentId, StreamKind)>,
@@ -120,7 +85,7 @@ impl SeatDesk {
             permissions: config.permissions.clone(),
             ledger: Ledger::new(&config.allocation, &instruments),
             board: Board::default(),
-            orders: BTreeMap::new(),
+            orders: OpenOrders::default(),
             next_order: 1,
             next_request: 1,
             followed: BTreeSet::new(),
@@ -168,137 +133,6 @@ impl SeatDesk {
         self.pnl().saturating_sub(self.day.map(|(_, start)| start).unwrap_or_default())
     }
 
-    fn check(&mut self, now: Timestamp, order: &NewOrder) -> Result<Reservation, Denial> {
-        if self.halted {
-            return Err(Denial::Halted);
-        }
-        let day_pnl = self.day_pnl(now);
-        let instrument = self.instrument(order.instrument).ok_or(Denial::NotPermitted)?;
-        let same_side =
-            self.orders.values().filter(|open| open.instrument == order.instrument && open.side == order.side);
-        let of_instrument = || self.orders.values().filter(|open| open.instrument == order.instrument);
-        let known = Known {
-            last_price: self.board.last_price(order.instrument),
-            algo_orders: of_instrument().filter(|open| is_algo(&open.kind)).count(),
-            iceberg_orders: of_instrument().filter(|open| is_iceberg(&open.kind)).count(),
-            base: self.ledger.free(&instrument.base).saturating_add(self.ledger.locked(&instrument.base)),
-            open_buys: of_instrument()
-                .filter(|open| open.side == Side::Buy)
-                .fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.remaining())),
-        };
-        let picture = Picture {
-            known,
-            instrument,
-            limits: &self.limits,
-            last_price: self.board.last_price(order.instrument),
-            touch: self.board.touch(order.instrument, order.side),
-            position: self.ledger.quantity(order.instrument),
-            open_same_side: same_side.fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.exposure())),
-            open_orders: (
-                self.orders.values().filter(|open| open.instrument == order.instrument).count(),
-                self.orders.len(),
-            ),
-            open_notional: self
-                .orders
-                .values()
-                .fold(Decimal::ZERO, |sum, open| sum.saturating_add(open.open_notional())),
-            day_pnl,
-            free: (self.ledger.free(&instrument.base), self.ledger.free(&instrument.quote)),
-        };
-        let reservation = gate::check(&picture, order)?;
-        self.orders_second.check(now)?;
-        self.orders_day.check(now)?;
-        Ok(reservation)
-    }
-
-    fn count_order(&mut self, now: Timestamp) {
-        self.orders_second.count(now);
-        self.orders_day.count(now);
-    }
-
-    fn try_submit(&mut self, now: Timestamp, order: NewOrder, cause: Seq) -> Result<OrderId, Denial> {
-        let reservation = self.check(now, &order)?;
-        let instrument = self.instrument(order.instrument).ok_or(Denial::NotPermitted)?;
-        let id = OrderId(self.next_order);
-        let client_order_id =
-            ClientOrderId(format!("{}-{}-{}", self.session, base36(u64::from(self.seat.0)), base36(id.0)));
-        let approved = gate::approve(instrument, &order, &reservation, client_order_id.clone());
-        let asset = reserved_asset(instrument, order.side).to_owned();
-        self.next_order = self.next_order.saturating_add(1);
-        self.ledger.lock(&asset, reservation.amount);
-        self.count_order(now);
-        self.counts.orders = self.counts.orders.saturating_add(1);
-        self.orders.insert(
-            id,
-            DeskOrder {
-                instrument: order.instrument,
-                side: order.side,
-                kind: order.kind,
-                client_order_id,
-                tag: order.tag,
-                status: OrderStatus::PendingNew,
-                quantity: order.kind.quantity().unwrap_or_default(),
-                filled: Decimal::ZERO,
-                reservation,
-                locked: reservation.amount,
-                cancelling: false,
-            },
-        );
-        let command = DeskCommand::Place { seat: self.seat, order: id, instrument: order.instrument, cause, approved };
-        (self.sink)(command);
-        Ok(id)
-    }
-
-    fn try_cancel(&mut self, now: Timestamp, order: OrderId, cause: Seq) -> Result<(), Denial> {
-        let open = self.orders.get(&order).ok_or(Denial::UnknownOrder)?;
-        if open.cancelling {
-            return Ok(());
-        }
-        self.cancels_second.check(now)?;
-        self.cancels_second.count(now);
-        self.send_cancel(order, cause);
-        Ok(())
-    }
-
-    /// Sends a cancel once; false if one is on its way.
-    fn send_cancel(&mut self, order: OrderId, cause: Seq) -> bool {
-        let Some(open) = self.orders.get_mut(&order) else { return false };
-        if std::mem::replace(&mut open.cancelling, true) {
-            return false;
-        }
-        // An order without the venue's word stays what it is; the engine holds the cancel until then.
-        if !matches!(open.status, OrderStatus::PendingNew | OrderStatus::Unknown) {
-            open.status = OrderStatus::PendingCancel;
-        }
-        (self.sink)(DeskCommand::Cancel { seat: self.seat, order, cause });
-        true
-    }
-
-    fn send_cancels(&mut self, now: Timestamp, orders: &[OrderId], cause: Seq) -> u32 {
-        let sent = orders.iter().filter(|order| self.send_cancel(**order, cause)).count();
-        if sent > 0 {
-            self.cancels_second.count(now);
-        }
-        u32::try_from(sent).unwrap_or(u32::MAX)
-    }
-
-    fn try_amend(&mut self, now: Timestamp, order: OrderId, quantity: Decimal, cause: Seq) -> Result<(), Denial> {
-        if self.halted {
-            return Err(Denial::Halted);
-        }
-        let open = self.orders.get(&order).ok_or(Denial::UnknownOrder)?;
-        if !matches!(open.status, OrderStatus::Accepted | OrderStatus::PartiallyFilled) {
-            return Err(Denial::UnknownOrder);
-        }
-        let instrument = self.instrument(open.instrument).ok_or(Denial::NotPermitted)?;
-        gate::check_amend(instrument, open.filled, open.quantity, quantity)?;
-        self.orders_second.check(now)?;
-        self.orders_day.check(now)?;
-        self.count_order(now);
-        (self.sink)(DeskCommand::Amend { seat: self.seat, order, quantity, cause });
-        Ok(())
-    }
-
     fn counted<T>(&mut self, result: Result<T, Denial>) -> Result<T, Denial> {
         if result.is_err() {
             self.counts.denials = self.counts.denials.saturating_add(1);
@@ -306,67 +140,45 @@ impl SeatDesk {
         result
     }
 
-    /// Frees what an order holds beyond `keep`.
-    fn unlock_to(&mut self, order: OrderId, keep: Decimal) {
-        let Some(open) = self.orders.get_mut(&order) else {
-            return;
-        };
-        let freed = open.locked.saturating_sub(keep);
-        if freed <= Decimal::ZERO {
-            return;
-        }
-        open.locked = keep;
-        let (id, side) = (open.instrument, open.side);
-        if let Some(asset) = self.instrument(id).map(|instrument| reserved_asset(instrument, side).to_owned()) {
-            self.ledger.lock(&asset, -freed);
-        }
+    /// What orders no longer hold is free again; whether that was anything.
+    fn unlock(&mut self, freed: Freed) -> bool {
+        let Some((asset, amount)) = freed else { return false };
+        self.ledger.lock(&asset, -amount);
+        true
     }
 
     fn apply_update(&mut self, update: &OrderUpdate) -> Vec<EventBody> {
-        let Some(open) = self.orders.get_mut(&update.order) else {
+        let Some(open) = self.orders.get_mut(update.order) else {
             return Vec::new();
         };
         open.status = update.status;
-        if update.change == OrderChange::CancelRejected {
-            open.cancelling = false;
+        match update.change {
+            OrderChange::CancelRejected => open.cancelling = false,
+            OrderChange::AmendRejected => open.amending = open.amending.saturating_sub(1),
+            OrderChange::Amended => {
+                open.amended = open.amended.saturating_add(1);
+                open.amending = open.amending.saturating_sub(1);
+            }
+            _ => {}
         }
         if update.quantity > Decimal::ZERO {
             open.quantity = update.quantity;
         }
-        let (id, keep) = (open.instrument, open.remaining().saturating_mul(open.reservation.per_unit));
-        let freed = if update.status.is_final() {
-            self.unlock_to(update.order, Decimal::ZERO);
-            self.orders.remove(&update.order);
-            true
-        } else if update.change == OrderChange::Amended {
-            self.unlock_to(update.order, keep);
-            true
-        } else {
-            false
+        let id = open.instrument;
+        let freed = match (update.status.is_final(), update.change) {
+            (true, _) => self.orders.close(update.order),
+            (false, OrderChange::Amended) => self.orders.resized(update.order),
+            (false, _) => return Vec::new(),
         };
-        if freed { self.balance_events(id) } else { Vec::new() }
+        self.unlock(freed);
+        self.balance_events(id)
     }
 
     fn apply_fill(&mut self, fill: &Fill) -> Vec<EventBody> {
         self.counts.fills = self.counts.fills.saturating_add(1);
         let assets = self.ledger.fill(fill);
-        if let Some(open) = self.orders.get_mut(&fill.order) {
-            open.filled = open.filled.saturating_add(fill.quantity);
-            open.status = fill.status;
-            let by_quote = open.kind.quantity().is_none();
-            let keep = match (fill.status.is_final(), by_quote, open.side) {
-                (true, ..) => Decimal::ZERO,
-                (false, true, Side::Buy) => {
-                    open.locked.saturating_sub(fill.quantity.saturating_mul(fill.price)).max(Decimal::ZERO)
-                }
-                (false, true, Side::Sell) => open.locked.saturating_sub(fill.quantity).max(Decimal::ZERO),
-                (false, false, _) => open.remaining().saturating_mul(open.reservation.per_unit),
-            };
-            self.unlock_to(fill.order, keep);
-            if fill.status.is_final() {
-                self.orders.remove(&fill.order);
-            }
-        }
+        let freed = self.orders.fill(fill);
+        self.unlock(freed);
         let mut told: Vec<_> = assets.iter().map(|asset| EventBody::Balance(self.ledger.balance(asset))).collect();
         told.push(EventBody::Position(self.ledger.position(fill.instrument)));
         told
@@ -381,33 +193,12 @@ impl SeatDesk {
 
     /// Whether what is locked is exactly what open orders hold. For tests and audits.
     pub fn reservations_agree(&self) -> bool {
-        let mut held: HashMap<&str, Decimal> = HashMap::new();
-        for open in self.orders.values() {
-            if let Some(instrument) = self.instrument(open.instrument) {
-                let entry = held.entry(reserved_asset(instrument, open.side)).or_default();
-                *entry = entry.saturating_add(open.locked);
-            }
-        }
+        let held = self.orders.locked();
         self.instruments
             .iter()
             .flat_map(|instrument| [instrument.base.as_str(), instrument.quote.as_str()])
             .all(|asset| self.ledger.locked(asset) == held.get(asset).copied().unwrap_or_default())
     }
-}
-
-/// What the venue counts as algorithmic: all that waits for a trigger.
-const fn is_algo(kind: &OrderKind) -> bool {
-    matches!(
-        kind,
-        OrderKind::StopLoss { .. }
-            | OrderKind::StopLossLimit { .. }
-            | OrderKind::TakeProfit { .. }
-            | OrderKind::TakeProfitLimit { .. }
-    )
-}
-
-const fn is_iceberg(kind: &OrderKind) -> bool {
-    matches!(kind, OrderKind::Limit { iceberg_quantity: Some(_), .. })
 }
 
 fn reserved_asset(instrument: &Instrument, side: Side) -> &str {
@@ -417,37 +208,22 @@ fn reserved_asset(instrument: &Instrument, side: Side) -> &str {
     }
 }
 
-fn base36(mut number: u64) -> String {
-    let mut digits = Vec::new();
-    loop {
-        // A remainder of 36 is a digit.
-        digits.push(char::from_digit(u32::try_from(number % 36).unwrap_or(0), 36).unwrap_or('0'));
-        number /= 36;
-        if number == 0 {
-            return digits.iter().rev().collect();
-        }
-    }
-}
-
-/// The seat that an order of ours belongs to, from the id that its desk gave it; `None` if it is no such id.
-pub fn seat_of(id: &ClientOrderId) -> Option<SeatId> {
-    let mut parts = id.0.rsplit('-');
-    let (_number, seat, _session) = (parts.next()?, parts.next()?, parts.next()?);
-    u32::from_str_radix(seat, 36).ok().map(SeatId)
-}
-
 impl Desk for SeatDesk {
     fn submit(&mut self, now: Timestamp, order: NewOrder, cause: Seq) -> Result<OrderId, Denial> {
         if !self.permissions.allows_order(&order.kind) {
             return self.counted(Err(Denial::NotPermitted));
         }
-        let result = self.try_submit(now, order, cause);
+        let result = self.try_submit(now, &order, cause);
         self.counted(result)
     }
 
-    fn submit_list(&mut self, _now: Timestamp, _orders: OrderList, _cause: Seq) -> Result<Vec<OrderId>, Denial> {
-        let denial = if self.permissions.allows_lists() { Denial::Unsupported } else { Denial::NotPermitted };
-        self.counted(Err(denial))
+    fn submit_list(&mut self, now: Timestamp, orders: OrderList, cause: Seq) -> Result<Vec<OrderId>, Denial> {
+        let granted = |order: &NewOrder| self.permissions.allows_order(&order.kind);
+        if !self.permissions.allows_lists() || !orders.orders().iter().all(granted) {
+            return self.counted(Err(Denial::NotPermitted));
+        }
+        let result = self.try_submit_list(now, &orders, cause);
+        self.counted(result)
     }
 
     fn cancel(&mut self, now: Timestamp, order: OrderId, cause: Seq) -> Result<(), Denial> {
@@ -458,7 +234,7 @@ impl Desk for SeatDesk {
     /// Counts as one cancel: getting out must not fail for want of quota.
     fn cancel_all(&mut self, now: Timestamp, instrument: Option<InstrumentId>, cause: Seq) -> Result<u32, Denial> {
         let of = |open: &DeskOrder| instrument.is_none_or(|wanted| wanted == open.instrument);
-        let orders: Vec<_> = self.orders.iter().filter(|(_, open)| of(open)).map(|(order, _)| *order).collect();
+        let orders: Vec<_> = self.orders.iter().filter(|(_, open)| of(open)).map(|(order, _)| order).collect();
         Ok(self.send_cancels(now, &orders, cause))
     }
 
@@ -469,7 +245,7 @@ impl Desk for SeatDesk {
         spare: &[OrderId],
         cause: Seq,
     ) -> Result<u32, Denial> {
-        let ending = orders_to_end(policy, spare, &self.open_orders(), &self.positions());
+        let ending = orders_to_end(policy, spare, &self.orders.shown_once(), &self.positions());
         Ok(self.send_cancels(now, &ending, cause))
     }
 
@@ -528,10 +304,10 @@ impl Desk for SeatDesk {
         if self.instrument(instrument).is_none() {
             return self.counted(Err(Denial::NotPermitted));
         }
-        if let Err(denial) = self.history_minute.check(now) {
+        if let Err(denial) = self.history_minute.check(now, 1) {
             return self.counted(Err(denial));
         }
-        self.history_minute.count(now);
+        self.history_minute.count(now, 1);
         let request = self.next_request;
         self.next_request = self.next_request.saturating_add(1);
         let limit = limit.clamp(1, HISTORY_LIMIT);
@@ -548,20 +324,7 @@ impl Desk for SeatDesk {
     }
 
     fn open_orders(&self) -> Vec<OpenOrder> {
-        self.orders
-            .iter()
-            .map(|(id, open)| OpenOrder {
-                order: *id,
-                instrument: open.instrument,
-                side: open.side,
-                price: open.kind.price().unwrap_or_default(),
-                quantity: open.quantity,
-                filled: open.filled,
-                status: open.status,
-                client_order_id: open.client_order_id.0.clone(),
-                tag: open.tag.clone(),
-            })
-            .collect()
+        self.orders.shown()
     }
 
     fn quotas(&self, now: Timestamp) -> Vec<QuotaState> {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use ringfence_model::event::{
     GapReason, HaltReason, History, Kline, OrderChange, OrderReason, OrderUpdate, Quote, Trade,
 };
-use ringfence_model::venue::{ClientOrderId, MarketData, VenueEvent, VenueFill};
+use ringfence_model::venue::{ClientOrderId, MarketData, VenueEvent, VenueFill, VenueList, VenueOrder};
 use ringfence_model::{
-    Decimal, EventBody, Instrument, InstrumentId, Micros, OrderStatus, SeatId, StreamKind, Timestamp,
+    Decimal, EventBody, Instrument, InstrumentId, Micros, OrderId, OrderStatus, SeatId, StreamKind, Timestamp,
 };
 
 use crate::actions::{CommandSink, DeskCommand, Output, SeatConfig};
@@ -120,26 +120,31 @@ impl Engine {
     pub fn command(&mut self, now: Timestamp, command: DeskCommand, out: &mut Vec<Output>) {
         match command {
             DeskCommand::Place { seat, order, instrument, approved, .. } => {
-                let quantity = approved.order().kind.quantity().unwrap_or_default();
+                let placed = placed(seat, order, instrument, approved.order(), false);
                 if self.halted.is_some() {
-                    // Approved before the desk knew of the halt.
-                    let body = EventBody::Order(OrderUpdate {
-                        order,
-                        instrument,
-                        change: OrderChange::Rejected,
-                        status: OrderStatus::Rejected,
-                        reason: OrderReason::Operator,
-                        quantity,
-                        filled: Decimal::ZERO,
-                        recovered: false,
-                    });
-                    out.push(Output::Deliver { seat, ts: now, body });
+                    out.push(refused(now, &placed));
                     return;
                 }
-                let sent = approved.order();
-                let placed = Placed { seat, order, instrument, symbol: sent.symbol.clone(), side: sent.side, quantity };
-                self.orders.place(now, sent.client_order_id.clone(), placed);
+                self.orders.place(now, approved.order().client_order_id.clone(), placed);
                 out.push(Output::Place(approved));
+            }
+            DeskCommand::PlaceList { seat, orders, instrument, approved, .. } => {
+                let waits = |place: usize| place > 0 && !matches!(approved.list(), VenueList::Oco { .. });
+                let sent = approved.list().orders();
+                let entries: Vec<_> = orders
+                    .into_iter()
+                    .zip(sent)
+                    .enumerate()
+                    .map(|(place, (order, sent))| {
+                        (sent.client_order_id.clone(), placed(seat, order, instrument, sent, waits(place)))
+                    })
+                    .collect();
+                if self.halted.is_some() {
+                    out.extend(entries.iter().map(|(_, placed)| refused(now, placed)));
+                    return;
+                }
+                self.orders.place_list(now, approved.id(), entries);
+                out.push(Output::PlaceList(approved));
             }
             DeskCommand::Cancel { seat, order, .. } => self.orders.cancel(now, seat, order, out),
             DeskCommand::Amend { seat, order, quantity, .. } => self.orders.amend(now, seat, order, quantity, out),
@@ -177,6 +182,10 @@ impl Engine {
             VenueEvent::Queried { client_order_id, report } => match report {
                 Some(report) => drop(self.orders.report(now, &report, true, out)),
                 None => self.orders.not_found(now, &client_order_id, out),
+            },
+            VenueEvent::ListQueried { list, orders } => match orders {
+                Some(_) => self.orders.list_found(now, &list, out),
+                None => self.orders.list_not_found(now, &list, out),
             },
             VenueEvent::StreamDown { instrument, stream } => {
                 for seat in self.routing.of(instrument, stream) {
@@ -295,4 +304,32 @@ impl Engine {
             }
         }
     }
+}
+
+/// What is known of an order that is sent. `waits`: for another order of its list.
+fn placed(seat: SeatId, order: OrderId, instrument: InstrumentId, sent: &VenueOrder, waits: bool) -> Placed {
+    Placed {
+        seat,
+        order,
+        instrument,
+        symbol: sent.symbol.clone(),
+        side: sent.side,
+        quantity: sent.kind.quantity().unwrap_or_default(),
+        dormant: waits || sent.kind.trigger().is_some(),
+    }
+}
+
+/// An order that was approved before the desk knew of a halt.
+fn refused(now: Timestamp, placed: &Placed) -> Output {
+    let body = EventBody::Order(OrderUpdate {
+        order: placed.order,
+        instrument: placed.instrument,
+        change: OrderChange::Rejected,
+        status: OrderStatus::Rejected,
+        reason: OrderReason::Operator,
+        quantity: placed.quantity,
+        filled: Decimal::ZERO,
+        recovered: false,
+    });
+    Output::Deliver { seat: placed.seat, ts: now, body }
 }

@@ -9,19 +9,51 @@ use ringfence_model::denial::{FilterKind, OrderField};
 use ringfence_model::order::Trigger;
 use ringfence_model::{Decimal, Denial, Instrument, OrderKind, Side};
 
-/// What is known beside instrument and order.
+/// What is open, or would come to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) orders: usize,
+    /// Stop and take-profit orders.
+    pub(crate) algo: usize,
+    pub(crate) icebergs: usize,
+    pub(crate) lists: usize,
+    /// Quantity of buys.
+    pub(crate) buying: Decimal,
+}
+
+impl Counts {
+    /// One order of this kind, of which so much is open.
+    pub(crate) fn of(side: Side, kind: &OrderKind, open: Decimal) -> Self {
+        Counts {
+            orders: 1,
+            algo: usize::from(kind.trigger().is_some()),
+            icebergs: usize::from(kind.iceberg_quantity().is_some()),
+            lists: 0,
+            buying: if side == Side::Buy { open } else { Decimal::ZERO },
+        }
+    }
+
+    /// Both together.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Counts {
+            orders: self.orders.saturating_add(other.orders),
+            algo: self.algo.saturating_add(other.algo),
+            icebergs: self.icebergs.saturating_add(other.icebergs),
+            lists: self.lists.saturating_add(other.lists),
+            buying: self.buying.saturating_add(other.buying),
+        }
+    }
+}
+
+/// What the filters on open orders ask for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Known {
-    /// Last price that the plugin has seen.
-    pub(crate) last_price: Option<Decimal>,
-    /// Open stop and take-profit orders of the instrument.
-    pub(crate) algo_orders: usize,
-    /// Open iceberg orders of the instrument.
-    pub(crate) iceberg_orders: usize,
+pub(crate) struct Open {
+    /// Of the instrument.
+    pub(crate) here: Counts,
+    /// Of all instruments.
+    pub(crate) everywhere: Counts,
     /// Base asset that is free or locked.
     pub(crate) base: Decimal,
-    /// Quantity of open buys.
-    pub(crate) open_buys: Decimal,
 }
 
 fn refused<T>(kind: FilterKind, bound: Decimal, asked: Decimal) -> Result<T, Denial> {
@@ -140,45 +172,74 @@ fn iceberg(instrument: &Instrument, whole: Decimal, part: Decimal) -> Result<(),
     }
 }
 
-fn room(kind: FilterKind, limit: u32, open: usize) -> Result<(), Denial> {
-    let asked = open.saturating_add(1);
-    if limit > 0 && asked > usize::try_from(limit).unwrap_or(usize::MAX) {
+fn room(kind: FilterKind, limit: u32, open: usize, more: usize) -> Result<(), Denial> {
+    let asked = open.saturating_add(more);
+    if more > 0 && limit > 0 && asked > usize::try_from(limit).unwrap_or(usize::MAX) {
         return refused(kind, limit.into(), Decimal::from(asked));
     }
     Ok(())
 }
 
 /// Filters of the order's kind; quantity, price and notional have checks of their own.
-pub(crate) fn kind(instrument: &Instrument, side: Side, order: &OrderKind, known: &Known) -> Result<(), Denial> {
+pub(crate) fn kind(
+    instrument: &Instrument,
+    side: Side,
+    order: &OrderKind,
+    last_price: Option<Decimal>,
+) -> Result<(), Denial> {
     if let Some(limit) = order.price() {
-        percent_price(instrument, side, limit, known.last_price)?;
+        percent_price(instrument, side, limit, last_price)?;
     }
-    let trigger = match order {
-        OrderKind::StopLoss { trigger, .. } | OrderKind::StopLossLimit { trigger, .. } => {
-            Some((trigger, side == Side::Buy))
+    match order.trigger() {
+        Some(Trigger::Price(at)) => price(instrument, at, OrderField::StopPrice)?,
+        Some(Trigger::Trailing(delta)) => {
+            trailing(instrument, order.is_stop_loss() == (side == Side::Buy), delta)?;
         }
-        OrderKind::TakeProfit { trigger, .. } | OrderKind::TakeProfitLimit { trigger, .. } => {
-            Some((trigger, side == Side::Sell))
-        }
-        _ => None,
-    };
-    if let Some((trigger, above)) = trigger {
-        match trigger {
-            Trigger::Price(at) => price(instrument, *at, OrderField::StopPrice)?,
-            Trigger::Trailing(delta) => trailing(instrument, above, *delta)?,
-        }
-        room(FilterKind::MaxNumAlgoOrders, instrument.filters.max_algo_orders, known.algo_orders)?;
+        None => {}
     }
-    if let OrderKind::Limit { quantity, iceberg_quantity: Some(part), .. } = order {
-        iceberg(instrument, *quantity, *part)?;
-        room(FilterKind::MaxNumIcebergOrders, instrument.filters.max_iceberg_orders, known.iceberg_orders)?;
+    if let (Some(part), Some(quantity)) = (order.iceberg_quantity(), order.quantity()) {
+        iceberg(instrument, quantity, part)?;
     }
-    let max = instrument.filters.max_position;
-    if side == Side::Buy && !max.is_zero() {
-        let after = known.base.saturating_add(known.open_buys).saturating_add(order.quantity().unwrap_or_default());
+    Ok(())
+}
+
+/// MAX_ASSET: what one order may move of either asset.
+pub(crate) fn assets(instrument: &Instrument, quantity: Decimal, notional: Decimal) -> Result<(), Denial> {
+    for (limit, asked) in [(instrument.filters.max_base, quantity), (instrument.filters.max_quote, notional)] {
+        if !limit.is_zero() && asked > limit {
+            return refused(FilterKind::MaxAsset, limit, asked);
+        }
+    }
+    Ok(())
+}
+
+/// Filters on what may be open, for orders that would come together.
+pub(crate) fn counts(instrument: &Instrument, open: &Open, more: Counts) -> Result<(), Denial> {
+    use FilterKind as Kind;
+    let (of, here, all) = (&instrument.filters, &open.here, &open.everywhere);
+    room(Kind::MaxNumOrders, instrument.max_open_orders, here.orders, more.orders)?;
+    room(Kind::ExchangeMaxNumOrders, of.exchange_max_orders, all.orders, more.orders)?;
+    room(Kind::MaxNumAlgoOrders, of.max_algo_orders, here.algo, more.algo)?;
+    room(Kind::ExchangeMaxNumAlgoOrders, of.exchange_max_algo_orders, all.algo, more.algo)?;
+    room(Kind::MaxNumIcebergOrders, of.max_iceberg_orders, here.icebergs, more.icebergs)?;
+    room(Kind::ExchangeMaxNumIcebergOrders, of.exchange_max_iceberg_orders, all.icebergs, more.icebergs)?;
+    room(Kind::MaxNumOrderLists, of.max_order_lists, here.lists, more.lists)?;
+    room(Kind::ExchangeMaxNumOrderLists, of.exchange_max_order_lists, all.lists, more.lists)?;
+    let max = of.max_position;
+    if !max.is_zero() && more.buying > Decimal::ZERO {
+        let after = open.base.saturating_add(here.buying).saturating_add(more.buying);
         if after > max {
-            return refused(FilterKind::MaxPosition, max, after);
+            return refused(Kind::MaxPosition, max, after);
         }
+    }
+    Ok(())
+}
+
+/// MAX_NUM_ORDER_AMENDS of an order that was amended so often.
+pub(crate) fn amends(instrument: &Instrument, made: u32) -> Result<(), Denial> {
+    let (limit, asked) = (instrument.filters.max_amends, made.saturating_add(1));
+    if limit > 0 && asked > limit {
+        return refused(FilterKind::MaxNumOrderAmends, limit.into(), asked.into());
     }
     Ok(())
 }

@@ -5,10 +5,11 @@
 //! |--|--|
 //! | [`actions`] | what goes in and out: [`DeskCommand`], [`Output`] |
 //! | [`engine`] | [`Engine`]: who gets what, what is asked of the venue |
-//! | `orders` | the life of each order as the venue tells it |
+//! | `orders` | the life of each order and list as the venue tells it |
 //! | `routing` | who follows which stream |
 //! | [`desk`] | [`SeatDesk`]: one plugin's place; answers it at once |
-//! | `gate` | the checks before an order; the only maker of [`Approved`] |
+//! | `open` | a plugin's open orders and what they hold |
+//! | `gate` | the checks before an order or a list; the only maker of [`Approved`] and [`ApprovedList`] |
 //! | `filters` | the filters of the venue, each by its formula |
 //! | [`ledger`] | one plugin's balances, reservations and positions, exact |
 //! | [`permissions`] | kinds of orders and of market data that a plugin is granted |
@@ -29,6 +30,7 @@ mod filters;
 mod gate;
 pub mod ledger;
 pub mod limits;
+mod open;
 mod orders;
 pub mod permissions;
 mod routing;
@@ -36,6 +38,6 @@ mod routing;
 pub use actions::{DeskCommand, Output, SeatConfig};
 pub use desk::{SeatDesk, seat_of};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use gate::Approved;
+pub use gate::{Approved, ApprovedList};
 pub use limits::Limits;
 pub use permissions::{OrderType, Permissions, StreamType};

@@ -27,7 +27,8 @@ pub struct Limits {
     pub open_notional: Decimal,
     /// Largest position of an instrument, open orders of the same side included, in the quote asset.
     pub position_notional: Decimal,
-    /// Farthest a limit price may be from the last price, as a fraction of it.
+    /// Farthest a limit price may be from the last price, as a fraction of it; the limit of a stop is measured from
+    /// its trigger, that of an order which waits for another one from the other's price.
     pub price_collar: Decimal,
     /// Loss within a UTC day after which only reducing orders are taken, in the quote asset.
     pub daily_loss: Decimal,
@@ -72,23 +73,26 @@ impl Window {
         }
     }
 
-    /// Whether one more fits now.
+    /// Whether so many more fit now.
     ///
     /// # Errors
-    /// It doesn't; the denial says when it will.
-    pub fn check(&mut self, now: Timestamp) -> Result<(), Denial> {
+    /// They don't; the denial says when they will.
+    pub fn check(&mut self, now: Timestamp, more: usize) -> Result<(), Denial> {
         self.forget(now);
-        if self.times.len() < self.limit {
+        let after = self.times.len().saturating_add(more);
+        let Some(beyond) = after.checked_sub(self.limit).filter(|beyond| *beyond > 0) else {
             return Ok(());
-        }
-        let retry_after = self.times.front().map_or(Micros::MAX, |oldest| oldest.plus(self.length).since(now));
+        };
+        // When so many of the oldest are out; never, if even an empty window has no room.
+        let last = beyond.checked_sub(1).filter(|_| more <= self.limit).and_then(|place| self.times.get(place));
+        let retry_after = last.map_or(Micros::MAX, |time| time.plus(self.length).since(now));
         Err(Denial::Quota { kind: self.kind, limit: self.limit_u64(), retry_after })
     }
 
-    /// Counts one.
-    pub fn count(&mut self, now: Timestamp) {
+    /// Counts so many.
+    pub fn count(&mut self, now: Timestamp, more: usize) {
         self.forget(now);
-        self.times.push_back(now);
+        self.times.extend(std::iter::repeat_n(now, more));
     }
 
     fn limit_u64(&self) -> u64 {
@@ -116,24 +120,28 @@ mod tests {
     proptest! {
         /// No span of the window's length ever holds more than the limit, and nobody is denied without need.
         #[test]
-        fn no_span_holds_more_than_the_limit(limit in 1u32..6, gaps in prop::collection::vec(0u64..800, 1..200)) {
+        fn no_span_holds_more_than_the_limit(
+            limit in 1u32..6,
+            steps in prop::collection::vec((0u64..800, 1usize..4), 1..200),
+        ) {
             let length = Micros(1_000);
             let mut window = Window::new(QuotaKind::OrdersPerSecond, limit, length);
             let (mut now, mut taken) = (0u64, Vec::new());
-            for gap in gaps {
+            for (gap, more) in steps {
                 now += gap;
                 let recent = taken.iter().filter(|time| now - **time < length.0).count();
-                match window.check(Timestamp(now)) {
+                match window.check(Timestamp(now), more) {
                     Ok(()) => {
-                        prop_assert!(recent < limit as usize);
-                        window.count(Timestamp(now));
-                        taken.push(now);
+                        prop_assert!(recent + more <= limit as usize);
+                        window.count(Timestamp(now), more);
+                        taken.extend(vec![now; more]);
                     }
+                    Err(Denial::Quota { retry_after: Micros::MAX, .. }) => prop_assert!(more > limit as usize),
                     Err(Denial::Quota { retry_after, .. }) => {
-                        prop_assert_eq!(recent, limit as usize);
+                        prop_assert!(recent + more > limit as usize);
                         let later = Timestamp(now + retry_after.0);
-                        prop_assert!(window.clone().check(later).is_ok(), "the promised time must do");
-                        prop_assert!(window.clone().check(Timestamp(later.0 - 1)).is_err());
+                        prop_assert!(window.clone().check(later, more).is_ok(), "the promised time must do");
+                        prop_assert!(window.clone().check(Timestamp(later.0 - 1), more).is_err());
                     }
                     Err(other) => prop_assert!(false, "{other:?}"),
                 }

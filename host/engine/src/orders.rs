@@ -1,6 +1,10 @@
 //! The life of each order as the venue tells it. The venue's word may come twice, late,
 //! out of order or not at all; what a plugin is told is exact: each fill once, and an
 //! order's end only after all of its fills.
+//!
+//! What concerns a list as a whole is in [`lists`].
+
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +13,7 @@ use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, Executi
 use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp};
 
 use crate::actions::Output;
+use lists::List;
 
 /// After this long "not found" is final. The venue tests `timestamp + recvWindow` (5 s, the
 /// client's setting) right before it takes an order and gives up on one after 10 s; the
@@ -46,6 +51,10 @@ struct Tracked {
     filled: Decimal,
     trades: BTreeSet<u64>,
     venue_order_id: Option<u64>,
+    /// Its list.
+    list: Option<ClientOrderId>,
+    /// It waits for its trigger, or for another order of its list.
+    dormant: bool,
     /// The venue has said that it has the order.
     accepted: bool,
     cancel: Cancel,
@@ -162,6 +171,7 @@ impl Tracked {
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     tracked: BTreeMap<ClientOrderId, Tracked>,
+    lists: BTreeMap<ClientOrderId, List>,
     ids: BTreeMap<(SeatId, OrderId), ClientOrderId>,
 }
 
@@ -174,6 +184,8 @@ pub(crate) struct Placed {
     pub(crate) symbol: String,
     pub(crate) side: Side,
     pub(crate) quantity: Decimal,
+    /// It will wait for its trigger, or for another order of its list.
+    pub(crate) dormant: bool,
 }
 
 impl Orders {
@@ -196,6 +208,8 @@ impl Orders {
                 filled: Decimal::ZERO,
                 trades: BTreeSet::new(),
                 venue_order_id: None,
+                list: None,
+                dormant: placed.dormant,
                 accepted: false,
                 cancel: Cancel::No,
                 amending: false,
@@ -209,23 +223,39 @@ impl Orders {
     fn remove(&mut self, id: &ClientOrderId) {
         if let Some(done) = self.tracked.remove(id) {
             self.ids.remove(&(done.seat, done.order));
+            if let Some(list) = done.list {
+                self.leave_list(&list, id);
+            }
         }
     }
 
     /// Cancels an order; one that is done already tells so by its own end.
     pub(crate) fn cancel(&mut self, now: Timestamp, seat: SeatId, order: OrderId, out: &mut Vec<Output>) {
-        let Some(id) = self.ids.get(&(seat, order)) else {
-            return;
-        };
-        let Some(tracked) = self.tracked.get_mut(id) else {
-            return;
-        };
-        cancel(tracked, now, id, out);
+        if let Some(id) = self.ids.get(&(seat, order)).cloned() {
+            self.cancel_one(now, &id, out);
+        }
     }
 
     pub(crate) fn cancel_all(&mut self, now: Timestamp, out: &mut Vec<Output>) {
-        for (id, tracked) in &mut self.tracked {
-            cancel(tracked, now, id, out);
+        for id in self.tracked.keys().cloned().collect::<Vec<_>>() {
+            self.cancel_one(now, &id, out);
+        }
+    }
+
+    /// An order of a list takes the list with it, as it would at the venue.
+    fn cancel_one(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
+        let Some(tracked) = self.tracked.get_mut(id) else {
+            return;
+        };
+        if tracked.cancel != Cancel::No || tracked.end.is_some() {
+            return;
+        }
+        if let Some(list) = tracked.list.clone() {
+            self.cancel_list(now, &list, out);
+        } else if tracked.accepted && tracked.status != OrderStatus::Unknown {
+            tracked.send_cancel(now, id, out);
+        } else {
+            tracked.cancel = Cancel::Held;
         }
     }
 
@@ -275,6 +305,9 @@ impl Orders {
             tracked.status = tracked.open_status();
             tracked.tell(ts, tracked.update(OrderChange::Accepted, OrderReason::None, recovered), out);
         }
+        if report.works && std::mem::take(&mut tracked.dormant) {
+            tracked.tell(ts, tracked.update(OrderChange::Triggered, OrderReason::None, recovered), out);
+        }
         let shrunk = report.quantity > Decimal::ZERO && report.quantity < tracked.quantity;
         if report.amended || (recovered && shrunk) {
             tracked.amending = false;
@@ -293,11 +326,18 @@ impl Orders {
         if tracked.filled < report.filled {
             tracked.ask_trades(now, id, out);
         } else if tracked.finish(ts, recovered, out) {
+            if let Some(list) = tracked.list.clone().filter(|_| report.status != OrderStatus::Rejected) {
+                self.heard_of_list(now, &list, true, false, out);
+            }
             self.remove(id);
             return true;
         }
-        if tracked.cancel == Cancel::Held && tracked.end.is_none() {
-            tracked.send_cancel(now, id, out);
+        let held = tracked.cancel == Cancel::Held && tracked.end.is_none();
+        let is_there = report.status != OrderStatus::Rejected;
+        match tracked.list.clone() {
+            None if held => tracked.send_cancel(now, id, out),
+            None => {}
+            Some(list) => self.heard_of_list(now, &list, is_there, held, out),
         }
         true
     }
@@ -311,6 +351,10 @@ impl Orders {
         outcome: &CommandOutcome,
         out: &mut Vec<Output>,
     ) {
+        if self.lists.contains_key(id) {
+            self.answer_list(now, id, kind, outcome, out);
+            return;
+        }
         let Some(tracked) = self.tracked.get_mut(id) else {
             return;
         };
@@ -368,8 +412,10 @@ impl Orders {
             return;
         };
         tracked.asked_at = now;
-        // It may still be on its way; only time makes the answer final.
-        if !tracked.accepted && now.since(tracked.sent_at) >= NEVER_ARRIVED_AFTER {
+        // It may still be on its way; only time makes the answer final. An order of a list is there as soon as
+        // another one of it is.
+        let arrived = tracked.list.as_ref().and_then(|list| self.lists.get(list)).is_some_and(|list| list.arrived);
+        if !arrived && !tracked.accepted && now.since(tracked.sent_at) >= NEVER_ARRIVED_AFTER {
             tracked.end =
                 Some(End { status: OrderStatus::Rejected, reason: OrderReason::NotFound, filled: Decimal::ZERO });
             tracked.finish(now, true, out);
@@ -399,6 +445,7 @@ impl Orders {
 
     /// Asks for all that has had no word for too long.
     pub(crate) fn clock(&mut self, now: Timestamp, patience: Micros, out: &mut Vec<Output>) {
+        let mut lists = BTreeSet::new();
         for (id, tracked) in &mut self.tracked {
             if now.since(tracked.asked_at) < patience {
                 continue;
@@ -408,26 +455,34 @@ impl Orders {
             } else if tracked.amending
                 || matches!(tracked.status, OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown)
             {
-                tracked.ask(now, id, out);
+                match unseen(&self.lists, tracked) {
+                    Some(list) => drop(lists.insert(list)),
+                    None => tracked.ask(now, id, out),
+                }
             }
+        }
+        for list in lists {
+            self.ask_list(now, &list, out);
         }
     }
 
     /// Asks for every order: what the stream would have said may be lost.
     pub(crate) fn reconcile(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+        let mut lists = BTreeSet::new();
         for (id, tracked) in &mut self.tracked {
-            tracked.ask(now, id, out);
+            match unseen(&self.lists, tracked) {
+                Some(list) => drop(lists.insert(list)),
+                None => tracked.ask(now, id, out),
+            }
+        }
+        for list in lists {
+            self.ask_list(now, &list, out);
         }
     }
 }
 
-fn cancel(tracked: &mut Tracked, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
-    if tracked.cancel != Cancel::No || tracked.end.is_some() {
-        return;
-    }
-    if tracked.accepted && tracked.status != OrderStatus::Unknown {
-        tracked.send_cancel(now, id, out);
-    } else {
-        tracked.cancel = Cancel::Held;
-    }
+/// The list of an order, if nobody knows whether the venue has it.
+fn unseen(lists: &BTreeMap<ClientOrderId, List>, tracked: &Tracked) -> Option<ClientOrderId> {
+    let id = tracked.list.as_ref()?;
+    lists.get(id).is_some_and(|list| !list.arrived).then(|| id.clone())
 }

@@ -154,6 +154,7 @@ fn a_late_order_is_found() {
         reason: OrderReason::None,
         fill: None,
         amended: false,
+        works: true,
     };
     let out = world.tell(at(13), VenueEvent::Report(report));
     assert_eq!(changes(&out), [OrderChange::Accepted]);

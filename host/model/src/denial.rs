@@ -73,6 +73,13 @@ pub enum FilterKind {
     MaxPosition,
     TrailingDelta,
     Precision,
+    MaxNumOrderLists,
+    MaxNumOrderAmends,
+    MaxAsset,
+    ExchangeMaxNumOrders,
+    ExchangeMaxNumAlgoOrders,
+    ExchangeMaxNumIcebergOrders,
+    ExchangeMaxNumOrderLists,
 }
 
 /// A field of an order.

@@ -1,6 +1,6 @@
 //! Instruments, their scales and the venue's filters.
 
-use crate::Decimal;
+use crate::{Decimal, OrderKind};
 
 /// Index of an instrument in the host's table; the same number that plugins see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,6 +84,76 @@ pub struct Filters {
     pub base_precision: Option<u32>,
     /// Decimal places of quote amounts that the venue reads.
     pub quote_precision: Option<u32>,
+    /// EXCHANGE_MAX_NUM_ORDERS: open orders of all symbols.
+    pub exchange_max_orders: u32,
+    /// EXCHANGE_MAX_NUM_ALGO_ORDERS.
+    pub exchange_max_algo_orders: u32,
+    /// EXCHANGE_MAX_NUM_ICEBERG_ORDERS.
+    pub exchange_max_iceberg_orders: u32,
+    /// EXCHANGE_MAX_NUM_ORDER_LISTS.
+    pub exchange_max_order_lists: u32,
+    /// MAX_ASSET of the base asset: largest quantity of one order.
+    pub max_base: Decimal,
+    /// MAX_ASSET of the quote asset: largest notional of one order.
+    pub max_quote: Decimal,
+    /// What the venue does not do for the symbol.
+    pub lacks: Features,
+}
+
+/// Something that a venue may do for a symbol or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the venue's names")]
+pub enum Feature {
+    Market,
+    Limit,
+    LimitMaker,
+    StopLoss,
+    StopLossLimit,
+    TakeProfit,
+    TakeProfitLimit,
+    Iceberg,
+    TrailingStop,
+    /// Market orders by an amount of the quote asset.
+    QuoteSized,
+    Amend,
+    Oco,
+    Oto,
+}
+
+impl Feature {
+    /// The order type itself.
+    pub const fn of(kind: &OrderKind) -> Self {
+        match kind {
+            OrderKind::Market(_) => Feature::Market,
+            OrderKind::Limit { .. } => Feature::Limit,
+            OrderKind::LimitMaker { .. } => Feature::LimitMaker,
+            OrderKind::StopLoss { .. } => Feature::StopLoss,
+            OrderKind::StopLossLimit { .. } => Feature::StopLossLimit,
+            OrderKind::TakeProfit { .. } => Feature::TakeProfit,
+            OrderKind::TakeProfitLimit { .. } => Feature::TakeProfitLimit,
+        }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << (self as u16)
+    }
+}
+
+/// A set of [`Feature`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Features(u16);
+
+impl Features {
+    /// Whether it is in the set.
+    pub const fn has(self, feature: Feature) -> bool {
+        self.0 & feature.bit() != 0
+    }
+
+    /// The set with one more.
+    #[must_use]
+    pub const fn with(self, feature: Feature) -> Self {
+        Features(self.0 | feature.bit())
+    }
 }
 
 /// The largest multiple of `step` that is not above `value`; a step of zero is off.

@@ -116,6 +116,40 @@ impl OrderKind {
             _ => None,
         }
     }
+
+    /// What sets it off, if it waits for a trade.
+    pub fn trigger(&self) -> Option<Trigger> {
+        match *self {
+            OrderKind::StopLoss { trigger, .. }
+            | OrderKind::StopLossLimit { trigger, .. }
+            | OrderKind::TakeProfit { trigger, .. }
+            | OrderKind::TakeProfitLimit { trigger, .. } => Some(trigger),
+            _ => None,
+        }
+    }
+
+    /// What of it may be seen on the book, if that is not all.
+    pub fn iceberg_quantity(&self) -> Option<Decimal> {
+        match *self {
+            OrderKind::Limit { iceberg_quantity, .. } => iceberg_quantity,
+            _ => None,
+        }
+    }
+
+    /// Once it works it takes any price.
+    pub const fn takes_any_price(&self) -> bool {
+        matches!(self, OrderKind::Market(_) | OrderKind::StopLoss { .. } | OrderKind::TakeProfit { .. })
+    }
+
+    /// Limits its loss when the price moves against a position: a stop-loss of either form.
+    pub const fn is_stop_loss(&self) -> bool {
+        matches!(self, OrderKind::StopLoss { .. } | OrderKind::StopLossLimit { .. })
+    }
+
+    /// Takes a profit at a price: a take-profit of either form.
+    pub const fn is_take_profit(&self) -> bool {
+        matches!(self, OrderKind::TakeProfit { .. } | OrderKind::TakeProfitLimit { .. })
+    }
 }
 
 /// What a strategy hands to the gate.
@@ -140,6 +174,16 @@ pub enum OrderList {
     Oto(Box<[NewOrder; 2]>),
     /// An OCO that enters when the first is filled.
     Otoco(Box<[NewOrder; 3]>),
+}
+
+impl OrderList {
+    /// Its orders, the working one first.
+    pub fn orders(&self) -> &[NewOrder] {
+        match self {
+            OrderList::Oco(pair) | OrderList::Oto(pair) => &pair[..],
+            OrderList::Otoco(three) => &three[..],
+        }
+    }
 }
 
 /// Where an order stands.

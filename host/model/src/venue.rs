@@ -29,6 +29,26 @@ pub enum VenueList {
     Otoco { working: VenueOrder, above: VenueOrder, below: VenueOrder },
 }
 
+impl VenueList {
+    /// Its orders, the working one first.
+    pub fn orders(&self) -> Vec<&VenueOrder> {
+        match self {
+            VenueList::Oco { above, below } => vec![above, below],
+            VenueList::Oto { working, pending } => vec![working, pending],
+            VenueList::Otoco { working, above, below } => vec![working, above, below],
+        }
+    }
+
+    /// The symbol of all of them.
+    pub const fn symbol(&self) -> &String {
+        match self {
+            VenueList::Oco { above: first, .. }
+            | VenueList::Oto { working: first, .. }
+            | VenueList::Otoco { working: first, .. } => &first.symbol,
+        }
+    }
+}
+
 /// Parsed market data with the symbol still in the venue's words.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "documented at the types")]
@@ -100,14 +120,17 @@ pub struct ExecutionReport {
     pub venue_order_id: u64,
     pub side: Side,
     pub status: OrderStatus,
+    /// Without what self-trade prevention took away.
     pub quantity: Decimal,
     /// Cumulative.
     pub filled: Decimal,
     pub reason: OrderReason,
     /// Set if this report is a fill.
     pub fill: Option<VenueFill>,
-    /// The report is about an amendment.
+    /// The report is about an amendment, or about self-trade prevention that left a part of the order.
     pub amended: bool,
+    /// It meets the book or has met it: it waits neither for its trigger nor for another order of its list.
+    pub works: bool,
 }
 
 /// The fill of an execution report.
@@ -153,7 +176,7 @@ pub enum VenueEvent {
     Balances(Vec<crate::Balance>),
     /// How a command ended.
     Answer {
-        /// The order that it was about.
+        /// The order that it was about, or the list.
         client_order_id: ClientOrderId,
         /// What was asked.
         kind: CommandKind,
@@ -166,6 +189,13 @@ pub enum VenueEvent {
         client_order_id: ClientOrderId,
         /// What the venue says.
         report: Option<ExecutionReport>,
+    },
+    /// Answer to a query for an order list: its orders, or `None` if the venue does not know it (-2013).
+    ListQueried {
+        /// The list that was asked for.
+        list: ClientOrderId,
+        /// Its orders by their names.
+        orders: Option<Vec<ClientOrderId>>,
     },
     /// A market stream was lost, or has a hole: data is missing from here.
     StreamDown {

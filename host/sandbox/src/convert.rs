@@ -299,8 +299,17 @@ fn risk_limit(limit: RiskLimit) -> wt::RiskLimit {
     }
 }
 
+/// The contract has no words of its own for the newer filters: each is told as the one that is
+/// nearest, with its own bound.
 fn filter_kind(kind: FilterKind) -> wt::FilterKind {
     match kind {
+        FilterKind::MaxNumOrderLists
+        | FilterKind::MaxNumOrderAmends
+        | FilterKind::ExchangeMaxNumOrders
+        | FilterKind::ExchangeMaxNumOrderLists => wt::FilterKind::MaxNumOrders,
+        FilterKind::ExchangeMaxNumAlgoOrders => wt::FilterKind::MaxNumAlgoOrders,
+        FilterKind::ExchangeMaxNumIcebergOrders => wt::FilterKind::MaxNumIcebergOrders,
+        FilterKind::MaxAsset => wt::FilterKind::MaxNotional,
         FilterKind::PriceFilter => wt::FilterKind::PriceFilter,
         FilterKind::PercentPrice => wt::FilterKind::PercentPrice,
         FilterKind::LotSize => wt::FilterKind::LotSize,

@@ -16,8 +16,8 @@ pub mod filters;
 pub mod market;
 pub mod orders;
 
-use ringfence_model::event::{Kline, OrderReason};
-use ringfence_model::instrument::Filters;
+use ringfence_model::event::Kline;
+use ringfence_model::instrument::{Feature, Features, Filters};
 use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Timestamp};
 use serde::de::DeserializeOwned;
@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::WireError;
 use crate::enums;
-use crate::number::{self, Amount};
+use crate::number::{self, Amount, optional};
+use crate::user;
 
 pub use filters::Filter;
 
@@ -104,10 +105,19 @@ pub struct SymbolInfo {
     pub filters: Vec<Filter>,
     #[serde(default)]
     pub permission_sets: Vec<Vec<String>>,
-    #[serde(default)]
-    pub amend_allowed: bool,
-    #[serde(default)]
-    pub quote_order_qty_market_allowed: bool,
+    /// What is left out is not forbidden, as with the following.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iceberg_allowed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oco_allowed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oto_allowed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_trailing_stop: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amend_allowed: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_order_qty_market_allowed: Option<bool>,
 }
 
 impl ExchangeInfo {
@@ -125,13 +135,49 @@ impl ExchangeInfo {
                     .iter()
                     .find(|info| info.symbol == *symbol)
                     .ok_or_else(|| WireError::NotListed { symbol: symbol.clone() })?;
-                info.instrument(InstrumentId(id))
+                let mut instrument = info.instrument(InstrumentId(id))?;
+                for filter in &self.exchange_filters {
+                    // One that is new breaks nothing.
+                    if let Ok(filter) = serde_json::from_value::<Filter>(filter.clone()) {
+                        filter.narrow(&mut instrument);
+                    }
+                }
+                Ok(instrument)
             })
             .collect()
     }
 }
 
 impl SymbolInfo {
+    /// What the venue says that it does not do.
+    fn lacks(&self) -> Features {
+        let types = [
+            ("MARKET", Feature::Market),
+            ("LIMIT", Feature::Limit),
+            ("LIMIT_MAKER", Feature::LimitMaker),
+            ("STOP_LOSS", Feature::StopLoss),
+            ("STOP_LOSS_LIMIT", Feature::StopLossLimit),
+            ("TAKE_PROFIT", Feature::TakeProfit),
+            ("TAKE_PROFIT_LIMIT", Feature::TakeProfitLimit),
+        ];
+        let missing = types
+            .into_iter()
+            .filter(|(name, _)| !self.order_types.is_empty() && !self.order_types.iter().any(|listed| listed == name));
+        let denied = [
+            (self.iceberg_allowed, Feature::Iceberg),
+            (self.allow_trailing_stop, Feature::TrailingStop),
+            (self.quote_order_qty_market_allowed, Feature::QuoteSized),
+            (self.amend_allowed, Feature::Amend),
+            (self.oco_allowed, Feature::Oco),
+            (self.oto_allowed, Feature::Oto),
+        ];
+        let denied = denied.into_iter().filter(|(allowed, _)| *allowed == Some(false));
+        missing
+            .map(|(_, feature)| feature)
+            .chain(denied.map(|(_, feature)| feature))
+            .fold(Features::default(), Features::with)
+    }
+
     /// The instrument, with the rules of the filters.
     ///
     /// # Errors
@@ -161,76 +207,12 @@ impl SymbolInfo {
             filters: Filters {
                 base_precision: Some(self.base_asset_precision),
                 quote_precision: Some(self.quote_asset_precision),
+                lacks: self.lacks(),
                 ..Filters::default()
             },
         };
-        let more = &mut instrument.filters;
         for filter in &self.filters {
-            match *filter {
-                Filter::MarketLotSize { min_qty, step_size, .. } => {
-                    more.market_min_quantity = min_qty.normalize();
-                    more.market_step_size = step_size.normalize();
-                }
-                Filter::Notional { apply_max_to_market, .. } => more.max_notional_on_market = apply_max_to_market,
-                Filter::PercentPrice { multiplier_up, multiplier_down, .. } => {
-                    more.buy_range = Some((multiplier_down, multiplier_up));
-                    more.sell_range = more.buy_range;
-                }
-                Filter::PercentPriceBySide {
-                    bid_multiplier_up,
-                    bid_multiplier_down,
-                    ask_multiplier_up,
-                    ask_multiplier_down,
-                    ..
-                } => {
-                    more.buy_range = Some((bid_multiplier_down, bid_multiplier_up));
-                    more.sell_range = Some((ask_multiplier_down, ask_multiplier_up));
-                }
-                Filter::IcebergParts { limit } => more.iceberg_parts = limit,
-                Filter::MaxNumAlgoOrders { max_num_algo_orders } => more.max_algo_orders = max_num_algo_orders,
-                Filter::MaxNumIcebergOrders { max_num_iceberg_orders } => {
-                    more.max_iceberg_orders = max_num_iceberg_orders;
-                }
-                Filter::MaxNumOrderLists { max_num_order_lists } => more.max_order_lists = max_num_order_lists,
-                Filter::MaxNumOrderAmends { max_num_order_amends } => more.max_amends = max_num_order_amends,
-                Filter::MaxPosition { max_position } => more.max_position = max_position,
-                Filter::TrailingDelta {
-                    min_trailing_above_delta,
-                    max_trailing_above_delta,
-                    min_trailing_below_delta,
-                    max_trailing_below_delta,
-                } => {
-                    more.trailing_above = Some((min_trailing_above_delta, max_trailing_above_delta));
-                    more.trailing_below = Some((min_trailing_below_delta, max_trailing_below_delta));
-                }
-                _ => {}
-            }
-        }
-        for filter in &self.filters {
-            match *filter {
-                Filter::Price { min_price, max_price, tick_size } => {
-                    instrument.min_price = min_price;
-                    instrument.max_price = max_price;
-                    instrument.tick_size = tick_size.normalize();
-                }
-                Filter::LotSize { min_qty, max_qty, step_size } => {
-                    instrument.min_quantity = min_qty.normalize();
-                    instrument.max_quantity = max_qty;
-                    instrument.step_size = step_size.normalize();
-                }
-                Filter::MarketLotSize { max_qty, .. } => instrument.market_max_quantity = max_qty,
-                Filter::Notional { min_notional, apply_min_to_market, max_notional, .. } => {
-                    instrument.min_notional = min_notional.normalize();
-                    instrument.min_notional_on_market = apply_min_to_market;
-                    instrument.max_notional = max_notional;
-                }
-                Filter::MinNotional { min_notional, apply_to_market, .. } => {
-                    instrument.min_notional = min_notional.normalize();
-                    instrument.min_notional_on_market = apply_to_market;
-                }
-                Filter::MaxNumOrders { max_num_orders } => instrument.max_open_orders = max_num_orders,
-                _ => {}
-            }
+            filter.narrow(&mut instrument);
         }
         if instrument.tick_size <= zero {
             return Err(bad("PRICE_FILTER tickSize"));
@@ -332,7 +314,8 @@ pub struct OrderFull {
     #[serde(rename = "type")]
     pub order_type: String,
     pub side: String,
-    pub working_time: u64,
+    /// -1 while the order does not work.
+    pub working_time: i64,
     pub self_trade_prevention_mode: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fills: Vec<FillInfo>,
@@ -367,12 +350,17 @@ pub struct OrderInfo {
     pub time: u64,
     pub update_time: u64,
     pub is_working: bool,
+    /// -1 while the order does not work.
     #[serde(default)]
-    pub working_time: u64,
+    pub working_time: i64,
     #[serde(with = "number", default)]
     pub orig_quote_order_qty: Decimal,
     #[serde(default)]
     pub self_trade_prevention_mode: String,
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub prevented_quantity: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry_reason: Option<String>,
 }
 
 impl OrderInfo {
@@ -382,18 +370,25 @@ impl OrderInfo {
     /// A side or state is unknown.
     pub fn report(&self) -> Result<ExecutionReport, WireError> {
         let unknown = |what, found: &str| WireError::Unknown { what, found: found.to_owned() };
+        let status = enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?;
+        let said = self.expiry_reason.as_deref().and_then(user::expiry_reason);
         Ok(ExecutionReport {
             ts: Timestamp::from_millis(self.update_time),
             symbol: self.symbol.clone(),
             client_order_id: ClientOrderId(self.client_order_id.clone()),
             venue_order_id: self.order_id,
             side: enums::side(&self.side).ok_or_else(|| unknown("side", &self.side))?,
-            status: enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?,
-            quantity: self.orig_qty,
+            status,
+            quantity: self.orig_qty.saturating_sub(self.prevented_quantity.unwrap_or_default()),
             filled: self.executed_qty,
-            reason: OrderReason::None,
+            reason: match (said, status.is_final()) {
+                (Some(said), true) => said,
+                _ => user::reason(status, &self.status, "", &self.time_in_force),
+            },
             fill: None,
             amended: false,
+            // Of an order that is over it does not say whether it ever worked.
+            works: (self.is_working && !status.is_final()) || !self.executed_qty.is_zero(),
         })
     }
 }

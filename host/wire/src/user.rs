@@ -225,6 +225,7 @@ impl ExecutionReportPayload {
             quantity: self.quantity,
             filled: self.filled,
             reason: reason(status, &self.status, &self.reject_reason, &self.time_in_force),
+            works: self.on_book || fill.is_some(),
             fill,
             amended: self.execution_type == "REPLACED",
         })
@@ -232,7 +233,7 @@ impl ExecutionReportPayload {
 }
 
 /// Why an order ended, from state and the venue's reject word.
-fn reason(status: OrderStatus, word: &str, reject: &str, time_in_force: &str) -> OrderReason {
+pub(crate) fn reason(status: OrderStatus, word: &str, reject: &str, time_in_force: &str) -> OrderReason {
     match (status, word) {
         (_, "EXPIRED_IN_MATCH") => OrderReason::SelfTradePrevention,
         (OrderStatus::Expired, _) if time_in_force == "GTC" => OrderReason::NoLiquidity,
@@ -309,12 +310,18 @@ pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
         "executionReport" => {
             let payload: ExecutionReportPayload = json("executionReport", raw)?;
             let mut report = payload.report()?;
-            // Said only of orders that the venue ended; the rest of the path need not look for it.
+            // Said only of what is rare; the rest of the path need not look for it.
             if report.status == OrderStatus::Expired && report.reason != OrderReason::SelfTradePrevention {
                 let said: Conditional = json("executionReport", raw)?;
                 if let Some(reason) = said.expiry_reason.as_deref().and_then(expiry_reason) {
                     report.reason = reason;
                 }
+            }
+            if payload.execution_type == "TRADE_PREVENTION" {
+                let said: Conditional = json("executionReport", raw)?;
+                let prevented = said.prevented_quantity.unwrap_or_default();
+                report.quantity = report.quantity.saturating_sub(prevented);
+                report.amended = !report.status.is_final();
             }
             Ok(UserEvent::Report(report))
         }

@@ -177,6 +177,14 @@ pub fn place_sor(order: &VenueOrder, options: &OrderOptions) -> Request {
     Request::new(Method::Post, "/api/v3/sor/order", "sor.order.place", 1).ordering(1).order(order).options(options)
 }
 
+/// `POST /api/v3/sor/order/test`: what [`place_sor`] would come to, never placed.
+pub fn test_sor(order: &VenueOrder, options: &OrderOptions, with_commission: bool) -> Request {
+    let weight = if with_commission { 20 } else { 1 };
+    let request =
+        Request::new(Method::Post, "/api/v3/sor/order/test", "sor.order.test", weight).order(order).options(options);
+    if with_commission { request.number("computeCommissionRates", true) } else { request }
+}
+
 fn of_order(
     method: Method,
     path: &'static str,

@@ -10,7 +10,8 @@ use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials, Tuning};
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, SeatConfig, SeatDesk};
 use ringfence_exchange::AccountConfig;
 use ringfence_model::desk::Desk as _;
-use ringfence_model::order::MarketSize;
+use ringfence_model::event::{OrderChange, OrderReason};
+use ringfence_model::order::{MarketSize, OrderList, Trigger};
 use ringfence_model::venue::{ClientOrderId, VenueEvent, VenueFill};
 use ringfence_model::{
     Decimal, Event, EventBody, InstrumentId, Micros, NewOrder, OrderId, OrderKind, Side, StreamKind, TimeInForce,
@@ -42,6 +43,10 @@ pub(crate) struct Host {
     /// How often the book was compared with the exchange's.
     pub(crate) compared: u64,
     pub(crate) told: Vec<String>,
+    /// Lists that were sent, orders that were set off, and orders that ended because of another one.
+    pub(crate) lists: u64,
+    pub(crate) set_off: u64,
+    pub(crate) by_list: u64,
 }
 
 pub(crate) const BTC: InstrumentId = InstrumentId(0);
@@ -107,6 +112,9 @@ impl Host {
             fills: BTreeMap::new(),
             compared: 0,
             told: Vec::new(),
+            lists: 0,
+            set_off: 0,
+            by_list: 0,
         };
         for stream in [StreamKind::Trades, StreamKind::Quotes, StreamKind::Depth, StreamKind::Klines(1)] {
             host.desk.subscribe(BTC, stream).unwrap();
@@ -167,6 +175,16 @@ impl Host {
                             Some(Input::Venue(client.place(approved.order(), approved.reduces()).await))
                         });
                     }
+                    Output::PlaceList(approved) => self.spawn(async move {
+                        let answer = client.place_list(approved.id(), approved.list(), approved.reduces()).await;
+                        Some(Input::Venue(answer))
+                    }),
+                    Output::CancelList { symbol, list } => {
+                        self.spawn(async move { Some(Input::Venue(client.cancel_list(&symbol, &list).await)) });
+                    }
+                    Output::QueryList { list } => {
+                        self.spawn(async move { client.query_list(&list).await.map(Input::Venue) });
+                    }
                     Output::Cancel { symbol, client_order_id } => {
                         self.spawn(async move { Some(Input::Venue(client.cancel(&symbol, &client_order_id).await)) });
                     }
@@ -190,6 +208,10 @@ impl Host {
     fn deliver(&mut self, ts: Timestamp, body: EventBody) {
         if let EventBody::Fill(fill) = &body {
             *self.fills.entry(fill.trade_id).or_default() += 1;
+        }
+        if let EventBody::Order(update) = &body {
+            self.set_off += u64::from(update.change == OrderChange::Triggered);
+            self.by_list += u64::from(update.change == OrderChange::Expired && update.reason == OrderReason::List);
         }
         let of_book = matches!(body, EventBody::Book(_) | EventBody::Depth(_));
         self.push(ts, body);
@@ -222,35 +244,98 @@ impl Host {
         self.compared += 1;
     }
 
+    /// Some order of some kind near the market.
+    fn wish(&self, chance: &mut Chance) -> Option<NewOrder> {
+        let (_, quote) = self.desk.last_quote(BTC, 0)?;
+        let side = if chance.one_in(2) { Side::Buy } else { Side::Sell };
+        let quantity = Decimal::new(1 + i64::try_from(chance.below(40)).unwrap(), 4);
+        let tick = Decimal::new(1, 2);
+        let away = tick * Decimal::from(chance.below(400));
+        let price = match side {
+            Side::Buy => quote.bid_price - away + tick * Decimal::from(200),
+            Side::Sell => quote.ask_price + away - tick * Decimal::from(200),
+        };
+        let (above, below) = (quote.ask_price + away, quote.bid_price - away);
+        // Where a stop-loss of this side waits, and a take-profit.
+        let (loss, profit) = if side == Side::Buy { (above, below) } else { (below, above) };
+        let trigger = |chance: &mut Chance, at| {
+            if chance.one_in(4) {
+                Trigger::Trailing(10 + u32::try_from(chance.below(20)).unwrap())
+            } else {
+                Trigger::Price(at)
+            }
+        };
+        let time_in_force = if chance.one_in(4) { TimeInForce::Ioc } else { TimeInForce::Gtc };
+        let kind = match chance.below(10) {
+            0 => OrderKind::Market(MarketSize::Base(quantity)),
+            1 => OrderKind::Market(MarketSize::Quote(Decimal::from(20 + chance.below(100)))),
+            2 => OrderKind::LimitMaker { quantity, price },
+            3 => OrderKind::StopLoss { quantity, trigger: trigger(chance, loss) },
+            4 => OrderKind::TakeProfit { quantity, trigger: trigger(chance, profit) },
+            5 => OrderKind::StopLossLimit { quantity, trigger: trigger(chance, loss), price, time_in_force },
+            6 => OrderKind::TakeProfitLimit { quantity, trigger: trigger(chance, profit), price, time_in_force },
+            7 => OrderKind::Limit {
+                quantity,
+                price,
+                time_in_force: TimeInForce::Gtc,
+                iceberg_quantity: Some(Decimal::new(1, 4)),
+            },
+            _ => OrderKind::Limit { quantity, price, time_in_force, iceberg_quantity: None },
+        };
+        Some(NewOrder { instrument: BTC, side, kind, reduce_only: false, tag: None })
+    }
+
+    /// Orders that depend on each other, near enough to the market that they do.
+    fn wish_for_list(&self, chance: &mut Chance) -> Option<OrderList> {
+        let (_, quote) = self.desk.last_quote(BTC, 0)?;
+        let side = if chance.one_in(2) { Side::Buy } else { Side::Sell };
+        let quantity = Decimal::new(2 + i64::try_from(chance.below(40)).unwrap(), 4);
+        let tick = Decimal::new(1, 2);
+        let away = |chance: &mut Chance| tick * Decimal::from(1 + chance.below(300));
+        let (above, below) = (quote.ask_price + away(chance), quote.bid_price - away(chance));
+        let (loss, profit) = if side == Side::Buy { (above, below) } else { (below, above) };
+        let of = |side, kind| NewOrder { instrument: BTC, side, kind, reduce_only: false, tag: None };
+        let time_in_force = TimeInForce::Gtc;
+        let stop = match chance.below(3) {
+            0 => OrderKind::StopLoss { quantity, trigger: Trigger::Price(loss) },
+            1 => OrderKind::StopLoss { quantity, trigger: Trigger::Trailing(10) },
+            _ => OrderKind::StopLossLimit { quantity, trigger: Trigger::Price(loss), price: loss, time_in_force },
+        };
+        let take = if chance.one_in(3) {
+            OrderKind::TakeProfit { quantity, trigger: Trigger::Price(profit) }
+        } else {
+            OrderKind::LimitMaker { quantity, price: profit }
+        };
+        let (upper, lower) = if side == Side::Buy { (stop, take) } else { (take, stop) };
+        let pair = [of(side, upper), of(side, lower)];
+        // What they wait for: the other side, at a price that may be met at once.
+        let first = side.opposite();
+        let near = tick * Decimal::from(chance.below(200));
+        let price = if first == Side::Buy { quote.ask_price - near } else { quote.bid_price + near };
+        let working = of(first, OrderKind::Limit { quantity, price, time_in_force, iceberg_quantity: None });
+        let [upper, lower] = pair;
+        Some(match chance.below(3) {
+            0 => OrderList::Oco(Box::new([upper, lower])),
+            1 => OrderList::Oto(Box::new([working, if chance.one_in(2) { upper } else { lower }])),
+            _ => OrderList::Otoco(Box::new([working, upper, lower])),
+        })
+    }
+
     /// The strategy does something.
     pub(crate) fn act(&mut self, chance: &mut Chance) {
         let now = self.client.now();
         let open: Vec<OrderId> = self.desk.open_orders().iter().map(|open| open.order).collect();
         let one =
             |chance: &mut Chance| open.get(usize::try_from(chance.below(open.len().max(1) as u64)).unwrap()).copied();
-        match chance.below(8) {
+        match chance.below(9) {
             0..=4 => {
-                let Some((_, quote)) = self.desk.last_quote(BTC, 0) else { return };
-                let side = if chance.one_in(2) { Side::Buy } else { Side::Sell };
-                let quantity = Decimal::new(1 + i64::try_from(chance.below(40)).unwrap(), 4);
-                let tick = Decimal::new(1, 2);
-                let away = tick * Decimal::from(chance.below(400));
-                let price = match side {
-                    Side::Buy => quote.bid_price - away + tick * Decimal::from(200),
-                    Side::Sell => quote.ask_price + away - tick * Decimal::from(200),
-                };
-                let kind = match chance.below(4) {
-                    0 => OrderKind::Market(MarketSize::Base(quantity)),
-                    1 => OrderKind::LimitMaker { quantity, price },
-                    _ => OrderKind::Limit {
-                        quantity,
-                        price,
-                        time_in_force: if chance.one_in(4) { TimeInForce::Ioc } else { TimeInForce::Gtc },
-                        iceberg_quantity: None,
-                    },
-                };
+                let Some(order) = self.wish(chance) else { return };
                 // A denial is an answer as good as any.
-                drop(self.desk.submit(now, NewOrder { instrument: BTC, side, kind, reduce_only: false, tag: None }, 0));
+                drop(self.desk.submit(now, order, 0));
+            }
+            8 => {
+                let Some(list) = self.wish_for_list(chance) else { return };
+                self.lists += u64::from(self.desk.submit_list(now, list, 0).is_ok());
             }
             5 | 6 => {
                 if let Some(order) = one(chance) {

@@ -33,6 +33,11 @@ struct Happened {
     orders: u64,
     fills: u64,
     books: u64,
+    lists: u64,
+    /// Orders that waited and then worked.
+    set_off: u64,
+    /// Orders that ended because of another one of their list.
+    by_list: u64,
 }
 
 async fn beat(world: &Shared, host: &mut Host) {
@@ -100,7 +105,14 @@ async fn schedule(seed: u64) -> Happened {
         assert_eq!(start + changed, now, "the ledger's {asset} is not the account's");
     }
     assert!(host.told.is_empty(), "{:?}", host.told);
-    Happened { orders: world.sent.len() as u64, fills: host.fills.len() as u64, books: host.compared }
+    Happened {
+        orders: world.sent.len() as u64,
+        fills: host.fills.len() as u64,
+        books: host.compared,
+        lists: host.lists,
+        set_off: host.set_off,
+        by_list: host.by_list,
+    }
 }
 
 fn run(seed: u64) -> Happened {
@@ -135,6 +147,9 @@ fn faults_of_every_kind_cost_no_order_no_fill_and_no_level() {
                             sum.orders += happened.orders;
                             sum.fills += happened.fills;
                             sum.books += happened.books;
+                            sum.lists += happened.lists;
+                            sum.set_off += happened.set_off;
+                            sum.by_list += happened.by_list;
                         }
                         Err(_) => failed.lock().unwrap().push(seed),
                     }
@@ -146,6 +161,10 @@ fn faults_of_every_kind_cost_no_order_no_fill_and_no_level() {
     assert!(failed.is_empty(), "run again with RINGFENCE_SEED={}: {failed:?}", failed[0]);
     let sum = sum.into_inner().unwrap();
     println!("{seeds} seeds: {sum:?}");
+    assert!(
+        sum.lists > seeds && sum.set_off > seeds && sum.by_list > seeds / 2,
+        "lists and stops do too little: {sum:?}"
+    );
     assert!(
         sum.orders > seeds * 10 && sum.fills > seeds && sum.books > seeds * 20,
         "the schedules do too little: {sum:?}"

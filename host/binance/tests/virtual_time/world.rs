@@ -62,6 +62,11 @@ enum Fate {
     Slow,
 }
 
+/// A parameter that names a new order or list.
+fn is_name(parameter: &str) -> bool {
+    parameter.ends_with("ClientOrderId")
+}
+
 pub(crate) struct Peer {
     to_client: mpsc::UnboundedSender<(Instant, Message)>,
     last: Instant,
@@ -322,8 +327,13 @@ impl World {
 
     fn api_frame(&mut self, id: u64, text: &str, json: &Value) {
         let fate = if json["method"] == "userDataStream.subscribe.signature" { Fate::Fine } else { self.fate() };
-        if json["method"] == "order.place" {
-            self.count_order(json["params"]["newClientOrderId"].as_str().unwrap());
+        if json["method"].as_str().is_some_and(|method| method.contains(".place")) {
+            // Of a list its own name and those of its orders.
+            for (name, value) in json["params"].as_object().unwrap() {
+                if is_name(name) {
+                    self.count_order(value.as_str().unwrap());
+                }
+            }
         }
         let done =
             !matches!(fate, Fate::LostBefore { .. } | Fate::Refused | Fate::Doubt { done: false } | Fate::Limited(_));
@@ -371,9 +381,14 @@ impl Transport for Shared {
             if fate == Fate::Refused {
                 return Err(HttpError::NotSent("refused".to_owned()));
             }
-            if call.method.as_str() == "POST" && call.url.contains("/api/v3/order?") {
-                let (_, rest) = call.url.split_once("newClientOrderId=").unwrap();
-                lock().count_order(rest.split('&').next().unwrap());
+            let places = ["/api/v3/order?", "/api/v3/orderList/"].iter().any(|path| call.url.contains(path));
+            if call.method.as_str() == "POST" && places {
+                let (_, query) = call.url.split_once('?').unwrap();
+                for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+                    if is_name(name) {
+                        lock().count_order(value);
+                    }
+                }
             }
             sleep(Duration::from_millis(there)).await;
             let error = |status: u16, code: i64| HttpAnswer {

@@ -30,6 +30,19 @@ pub(super) async fn run(
                 let answer = client.place(approved.order(), approved.reduces()).await;
                 tell(&client, &hub, answer);
             })),
+            Output::PlaceList(approved) => drop(tokio::spawn(async move {
+                let answer = client.place_list(approved.id(), approved.list(), approved.reduces()).await;
+                tell(&client, &hub, answer);
+            })),
+            Output::CancelList { symbol, list } => drop(tokio::spawn(async move {
+                let answer = client.cancel_list(&symbol, &list).await;
+                tell(&client, &hub, answer);
+            })),
+            Output::QueryList { list } => drop(tokio::spawn(async move {
+                if let Some(answer) = client.query_list(&list).await {
+                    tell(&client, &hub, answer);
+                }
+            })),
             Output::Cancel { symbol, client_order_id } => drop(tokio::spawn(async move {
                 let answer = client.cancel(&symbol, &client_order_id).await;
                 tell(&client, &hub, answer);
@@ -72,6 +85,8 @@ pub(super) async fn run(
 fn requester(output: &Output) -> Option<SeatId> {
     match output {
         Output::Place(approved) => seat_of(&approved.order().client_order_id),
+        Output::PlaceList(approved) => seat_of(approved.id()),
+        Output::CancelList { list, .. } => seat_of(list),
         Output::Cancel { client_order_id, .. } | Output::Amend { client_order_id, .. } => seat_of(client_order_id),
         Output::History { seat, .. } => Some(*seat),
         // What became of an order is the host's question.

@@ -1,25 +1,29 @@
-//! Whatever a venue does (loses answers, drops and doubles reports, fills in any order,
-//! refuses, goes away), in the end the plugin's ledger is the venue's account.
+//! Whatever a venue does (loses answers, drops and doubles reports, fills, sets off and ends
+//! orders of every kind and of lists in any order, refuses, goes away), in the end the
+//! plugin's ledger is the venue's account.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+mod venue;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::{Receiver, channel};
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, Permissions, SeatConfig, SeatDesk};
 use ringfence_model::desk::Desk;
+use ringfence_model::event::OrderChange;
 use ringfence_model::event::{OrderReason, Quote};
-use ringfence_model::order::MarketSize;
-use ringfence_model::venue::{
-    ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueEvent, VenueFill, VenueOrder,
-};
+use ringfence_model::order::{MarketSize, OrderList, Trigger};
+use ringfence_model::venue::{CommandKind, CommandOutcome, VenueEvent};
 use ringfence_model::{
-    Decimal, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, OrderStatus, Side,
-    TimeInForce, Timestamp,
+    Decimal, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, Side, TimeInForce,
+    Timestamp,
 };
+use venue::Venue;
 
-const OPEN_LIMIT: u32 = 6;
+const OPEN_LIMIT: u32 = 9;
 
 fn instrument() -> Instrument {
     Instrument {
@@ -48,11 +52,12 @@ fn instrument() -> Instrument {
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Step {
-    /// The plugin orders: side, limit price or market, quantity in thousandths.
-    Submit {
-        buy: bool,
-        limit: Option<i64>,
-        thousandths: i64,
+    /// The plugin orders.
+    Submit(Wish),
+    /// The plugin orders several that depend on each other: a pair, one after another, or a pair after one.
+    SubmitList {
+        first: Option<Wish>,
+        second: Second,
     },
     Cancel {
         which: usize,
@@ -77,6 +82,15 @@ enum Step {
     Expire {
         which: usize,
     },
+    /// A trade sets off an order that waits for one.
+    Trigger {
+        which: usize,
+    },
+    /// Self-trade prevention takes away from an order.
+    Prevent {
+        which: usize,
+        thousandths: i64,
+    },
     /// The next report reaches the host: once, twice, or never.
     Report {
         fate: u8,
@@ -88,10 +102,89 @@ enum Step {
     },
 }
 
+/// An order as a plugin may want it.
+#[derive(Debug, Clone)]
+struct Wish {
+    buy: bool,
+    kind: u8,
+    cents: i64,
+    thousandths: i64,
+}
+
+/// What comes second, or is all there is.
+#[derive(Debug, Clone)]
+enum Second {
+    One(Wish),
+    /// A profit on one side of 100 and a loss on the other.
+    Pair {
+        buy: bool,
+        thousandths: i64,
+        stop_limit: bool,
+    },
+}
+
+impl Wish {
+    fn order(&self) -> NewOrder {
+        let (quantity, price) = (Decimal::new(self.thousandths, 3), Decimal::new(self.cents, 2));
+        let (time_in_force, trigger) = (TimeInForce::Gtc, Trigger::Price(price));
+        let kind = match self.kind {
+            0 | 1 => OrderKind::Limit { quantity, price, time_in_force, iceberg_quantity: None },
+            2 => OrderKind::Market(MarketSize::Base(quantity)),
+            3 => OrderKind::LimitMaker { quantity, price },
+            4 => OrderKind::StopLoss { quantity, trigger },
+            5 => OrderKind::TakeProfit { quantity, trigger: Trigger::Trailing(200) },
+            6 => OrderKind::StopLossLimit { quantity, trigger, price, time_in_force },
+            7 => OrderKind::TakeProfitLimit { quantity, trigger: Trigger::Trailing(50), price, time_in_force },
+            _ => OrderKind::Limit { quantity, price, time_in_force, iceberg_quantity: Some(quantity / Decimal::TWO) },
+        };
+        let side = if self.buy { Side::Buy } else { Side::Sell };
+        NewOrder { instrument: InstrumentId(0), side, kind, reduce_only: false, tag: None }
+    }
+}
+
+fn pair(buy: bool, thousandths: i64, stop_limit: bool) -> [NewOrder; 2] {
+    let quantity = Decimal::new(thousandths, 3);
+    let (high, low) = (Decimal::from(103), Decimal::from(97));
+    let at = |loss: bool, price: Decimal| {
+        let trigger = Trigger::Price(price);
+        match (loss, stop_limit) {
+            (true, false) => OrderKind::StopLoss { quantity, trigger },
+            (true, true) => OrderKind::StopLossLimit { quantity, trigger, price, time_in_force: TimeInForce::Gtc },
+            (false, false) => OrderKind::LimitMaker { quantity, price },
+            (false, true) => OrderKind::TakeProfit { quantity, trigger },
+        }
+    };
+    let side = if buy { Side::Buy } else { Side::Sell };
+    [(at(buy, high)), (at(!buy, low))].map(|kind| NewOrder {
+        instrument: InstrumentId(0),
+        side,
+        kind,
+        reduce_only: false,
+        tag: None,
+    })
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    (any::<bool>(), 0u8..9, 9_500i64..10_500, 1i64..1_500).prop_map(|(buy, kind, cents, thousandths)| Wish {
+        buy,
+        kind,
+        cents,
+        thousandths: thousandths * 2,
+    })
+}
+
+fn second() -> impl Strategy<Value = Second> {
+    let pair = (any::<bool>(), 1i64..2_000, any::<bool>());
+    prop_oneof![
+        1 => wish().prop_map(Second::One),
+        3 => pair.prop_map(|(buy, thousandths, stop_limit)| Second::Pair { buy, thousandths, stop_limit }),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        5 => (any::<bool>(), prop::option::of(9_500i64..10_500), 1i64..3_000)
-            .prop_map(|(buy, limit, thousandths)| Step::Submit { buy, limit, thousandths }),
+        4 => wish().prop_map(Step::Submit),
+        4 => (prop::option::of(wish()), second()).prop_map(|(first, second)| Step::SubmitList { first, second }),
         2 => (0usize..8).prop_map(|which| Step::Cancel { which }),
         1 => Just(Step::CancelAll),
         1 => (0usize..8, 1i64..2_000).prop_map(|(which, thousandths)| Step::Amend { which, thousandths }),
@@ -99,126 +192,12 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0usize..8, 1i64..2_000, 9_000i64..11_000, any::<bool>())
             .prop_map(|(which, thousandths, cents, in_base)| Step::Fill { which, thousandths, cents, in_base }),
         1 => (0usize..8).prop_map(|which| Step::Expire { which }),
+        3 => (0usize..8).prop_map(|which| Step::Trigger { which }),
+        1 => (0usize..8, 1i64..3_000).prop_map(|(which, thousandths)| Step::Prevent { which, thousandths }),
         10 => (0u8..10).prop_map(|fate| Step::Report { fate }),
         1 => Just(Step::Reconnect),
         2 => (0u64..8).prop_map(|seconds| Step::Wait { seconds }),
     ]
-}
-
-#[derive(Debug, Clone)]
-struct VenueSide {
-    order: VenueOrder,
-    id: u64,
-    quantity: Decimal,
-    filled: Decimal,
-    status: OrderStatus,
-    fills: Vec<VenueFill>,
-}
-
-/// The truth.
-#[derive(Default)]
-struct Venue {
-    orders: BTreeMap<String, VenueSide>,
-    account: BTreeMap<String, Decimal>,
-    reports: VecDeque<ExecutionReport>,
-    next_trade: u64,
-    next_order: u64,
-}
-
-impl Venue {
-    fn report(&self, id: &str, now: Timestamp, fill: Option<VenueFill>, amended: bool) -> ExecutionReport {
-        let order = &self.orders[id];
-        ExecutionReport {
-            ts: now,
-            symbol: order.order.symbol.clone(),
-            client_order_id: ClientOrderId(id.to_owned()),
-            venue_order_id: order.id,
-            side: order.order.side,
-            status: order.status,
-            quantity: order.quantity,
-            filled: order.filled,
-            reason: OrderReason::None,
-            fill,
-            amended,
-        }
-    }
-
-    fn place(&mut self, now: Timestamp, order: &VenueOrder, refuse: bool) -> CommandOutcome {
-        let id = order.client_order_id.0.clone();
-        assert!(!self.orders.contains_key(&id), "an order was sent twice");
-        if refuse {
-            return CommandOutcome::Rejected(OrderReason::Filter);
-        }
-        self.next_order += 1;
-        let quantity = order.kind.quantity().unwrap();
-        let side = VenueSide {
-            order: order.clone(),
-            id: self.next_order,
-            quantity,
-            filled: Decimal::ZERO,
-            status: OrderStatus::Accepted,
-            fills: Vec::new(),
-        };
-        self.orders.insert(id.clone(), side);
-        self.reports.push_back(self.report(&id, now, None, false));
-        CommandOutcome::Accepted
-    }
-
-    fn open(&self, id: &str) -> bool {
-        self.orders.get(id).is_some_and(|order| !order.status.is_final())
-    }
-
-    fn cancel(&mut self, now: Timestamp, id: &str) -> CommandOutcome {
-        if !self.open(id) {
-            return CommandOutcome::Rejected(OrderReason::NotFound);
-        }
-        self.end(now, id, OrderStatus::Canceled);
-        CommandOutcome::Accepted
-    }
-
-    fn end(&mut self, now: Timestamp, id: &str, status: OrderStatus) {
-        self.orders.get_mut(id).unwrap().status = status;
-        self.reports.push_back(self.report(id, now, None, false));
-    }
-
-    fn amend(&mut self, now: Timestamp, id: &str, quantity: Decimal) -> CommandOutcome {
-        if !self.open(id) || quantity <= self.orders[id].filled || quantity >= self.orders[id].quantity {
-            return CommandOutcome::Rejected(OrderReason::NotFound);
-        }
-        self.orders.get_mut(id).unwrap().quantity = quantity;
-        self.reports.push_back(self.report(id, now, None, true));
-        CommandOutcome::Accepted
-    }
-
-    fn fill(&mut self, now: Timestamp, id: &str, quantity: Decimal, price: Decimal, in_base: bool) {
-        self.next_trade += 1;
-        let order = self.orders.get_mut(id).unwrap();
-        let quantity = quantity.min(order.quantity - order.filled);
-        // A limit is a limit.
-        let price = match (order.order.side, order.order.kind.price()) {
-            (Side::Buy, Some(limit)) => price.min(limit),
-            (Side::Sell, Some(limit)) => price.max(limit),
-            (_, None) => price,
-        };
-        order.filled += quantity;
-        order.status = if order.filled == order.quantity { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
-        let commission = Decimal::new(1, 6);
-        let asset = if in_base { "BTC" } else { "USDT" };
-        let fill = VenueFill {
-            trade_id: self.next_trade,
-            price,
-            quantity,
-            commission,
-            commission_asset: asset.to_owned(),
-            maker: false,
-        };
-        order.fills.push(fill.clone());
-        let signed = if order.order.side == Side::Buy { quantity } else { -quantity };
-        *self.account.entry("BTC".into()).or_default() += signed;
-        *self.account.entry("USDT".into()).or_default() -= signed * price;
-        *self.account.entry(asset.into()).or_default() -= commission;
-        self.reports.push_back(self.report(id, now, Some(fill), false));
-    }
 }
 
 struct World {
@@ -231,6 +210,7 @@ struct World {
     seq: u64,
     told_trades: BTreeSet<u64>,
     ended: BTreeSet<OrderId>,
+    triggered: BTreeSet<OrderId>,
 }
 
 impl World {
@@ -270,6 +250,7 @@ impl World {
             seq: 0,
             told_trades: BTreeSet::new(),
             ended: BTreeSet::new(),
+            triggered: BTreeSet::new(),
         };
         let price = Decimal::new(10_000, 2);
         world.deliver(
@@ -288,7 +269,12 @@ impl World {
     fn deliver(&mut self, ts: Timestamp, body: EventBody) {
         self.seq += 1;
         let order = match &body {
-            EventBody::Order(update) => Some((update.order, update.status)),
+            EventBody::Order(update) => {
+                if update.change == OrderChange::Triggered {
+                    assert!(self.triggered.insert(update.order), "{:?} was set off twice", update.order);
+                }
+                Some((update.order, update.status))
+            }
             EventBody::Fill(fill) => {
                 assert!(self.told_trades.insert(fill.trade_id), "fill {} was told twice", fill.trade_id);
                 Some((fill.order, fill.status))
@@ -338,6 +324,27 @@ impl World {
                 let outcome = if fate == 0 { lost.clone() } else { self.venue.place(now, order, fate == 2) };
                 (order.client_order_id.clone(), CommandKind::Place, outcome)
             }
+            Output::PlaceList(approved) => {
+                let id = approved.id().clone();
+                let outcome =
+                    if fate == 0 { lost.clone() } else { self.venue.place_list(now, &id, approved.list(), fate == 2) };
+                (id, CommandKind::Place, outcome)
+            }
+            Output::CancelList { list, .. } => {
+                let outcome = match fate {
+                    0 => lost.clone(),
+                    2 => CommandOutcome::Rejected(OrderReason::RateLimit),
+                    _ => self.venue.cancel_list(now, &list),
+                };
+                (list, CommandKind::Cancel, outcome)
+            }
+            Output::QueryList { list } => {
+                if fate > 1 {
+                    let orders = self.venue.list(&list);
+                    self.tell(VenueEvent::ListQueried { list, orders });
+                }
+                return;
+            }
             Output::Cancel { client_order_id, .. } => {
                 let outcome = match fate {
                     0 => lost.clone(),
@@ -373,8 +380,8 @@ impl World {
     }
 
     fn nth_open(&self, which: usize) -> Option<String> {
-        let open: Vec<_> = self.venue.orders.keys().filter(|id| self.venue.open(id)).collect();
-        open.get(which % open.len().max(1)).map(|id| (*id).clone())
+        let open = self.venue.on_their_own();
+        open.get(which % open.len().max(1)).cloned()
     }
 
     fn nth_of_desk(&self, which: usize) -> Option<OrderId> {
@@ -385,21 +392,29 @@ impl World {
     fn step(&mut self, step: Step) {
         let now = self.now;
         match step {
-            Step::Submit { buy, limit, thousandths } => {
-                let quantity = Decimal::new(thousandths, 3);
-                let kind = match limit {
-                    Some(cents) => OrderKind::Limit {
-                        quantity,
-                        price: Decimal::new(cents, 2),
-                        time_in_force: TimeInForce::Gtc,
-                        iceberg_quantity: None,
-                    },
-                    None => OrderKind::Market(MarketSize::Base(quantity)),
-                };
-                let side = if buy { Side::Buy } else { Side::Sell };
-                let order = NewOrder { instrument: InstrumentId(0), side, kind, reduce_only: false, tag: None };
+            Step::Submit(wish) => {
                 let seq = self.seq;
-                drop(self.desk.submit(now, order, seq));
+                drop(self.desk.submit(now, wish.order(), seq));
+                assert!(self.desk.open_orders().len() <= OPEN_LIMIT as usize);
+                self.engine(|_, _, _| {});
+            }
+            Step::SubmitList { first, second } => {
+                let list = match (first, second) {
+                    (None, Second::One(_)) => return,
+                    (Some(first), Second::One(second)) => OrderList::Oto(Box::new([first.order(), second.order()])),
+                    (None, Second::Pair { buy, thousandths, stop_limit }) => {
+                        OrderList::Oco(Box::new(pair(buy, thousandths, stop_limit)))
+                    }
+                    (Some(first), Second::Pair { buy, thousandths, stop_limit }) => {
+                        let [above, below] = pair(buy, thousandths, stop_limit);
+                        OrderList::Otoco(Box::new([first.order(), above, below]))
+                    }
+                };
+                let before = self.desk.open_orders().len();
+                let seq = self.seq;
+                let tickets = self.desk.submit_list(now, list.clone(), seq).map_or(0, |tickets| tickets.len());
+                assert!(tickets == 0 || tickets == list.orders().len(), "all or none");
+                assert_eq!(self.desk.open_orders().len(), before + tickets);
                 assert!(self.desk.open_orders().len() <= OPEN_LIMIT as usize);
                 self.engine(|_, _, _| {});
             }
@@ -427,7 +442,17 @@ impl World {
             }
             Step::Expire { which } => {
                 if let Some(id) = self.nth_open(which) {
-                    self.venue.end(now, &id, OrderStatus::Expired);
+                    self.venue.expire(now, &id);
+                }
+            }
+            Step::Trigger { which } => {
+                if let Some(id) = self.nth_open(which) {
+                    self.venue.trigger(now, &id);
+                }
+            }
+            Step::Prevent { which, thousandths } => {
+                if let Some(id) = self.nth_open(which) {
+                    self.venue.prevent(now, &id, Decimal::new(thousandths, 3));
                 }
             }
             Step::Report { fate } => {
@@ -472,6 +497,28 @@ impl World {
         }
         panic!("never ended: {:?}, {:?}", self.engine, self.desk.open_orders());
     }
+}
+
+/// Steps at random reach what they are made for: orders are set off, lists go through all of their ends.
+#[test]
+fn the_venue_does_all_that_it_can() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let steps = prop::collection::vec(step(), 60..120);
+    let (mut set_off, mut lists, mut fills, mut triggered, mut single) = (0, 0, 0, 0, 0);
+    for _ in 0..200 {
+        let mut world = World::new();
+        for step in steps.new_tree(&mut runner).unwrap().current() {
+            world.step(step);
+        }
+        world.settle(0);
+        set_off += world.venue.set_off;
+        let (in_lists, alone) = world.venue.taken();
+        (lists, single) = (lists + in_lists, single + alone);
+        fills += world.told_trades.len();
+        triggered += world.triggered.len();
+    }
+    let seen = format!("{set_off} set off, {triggered} told of it, {lists} in lists, {single} alone, {fills} fills");
+    assert!(set_off > 100 && triggered > 100 && lists > 500 && single > 500 && fills > 500, "{seen}");
 }
 
 proptest! {

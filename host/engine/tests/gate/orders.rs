@@ -1,92 +1,19 @@
-//! What the gate lets through: a table of refusals, each with its reason and bound, and
-//! properties that hold whatever a plugin asks for.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-use std::sync::mpsc::{Receiver, channel};
+//! A table of refusals, each with its reason and bound, and properties that hold whatever a
+//! plugin asks for.
 
 use proptest::prelude::*;
-use ringfence_engine::{
-    DeskCommand, Engine, EngineConfig, Limits, OrderType, Permissions, SeatConfig, SeatDesk, StreamType, seat_of,
-};
+use ringfence_engine::{DeskCommand, Limits, OrderType, Permissions, SeatDesk, StreamType, seat_of};
 use ringfence_model::denial::{FilterKind, OrderField, QuotaKind, RiskLimit};
 use ringfence_model::desk::Desk;
-use ringfence_model::event::{Fill, GapReason, HaltReason, Quote, Trade};
-use ringfence_model::order::{MarketSize, Trigger};
+use ringfence_model::event::{Fill, GapReason, HaltReason, Trade};
+use ringfence_model::order::MarketSize;
 use ringfence_model::venue::ClientOrderId;
 use ringfence_model::{
-    Decimal, Denial, Event, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, OrderStatus,
-    SeatId, Side, StreamKind, TimeInForce, Timestamp,
+    Decimal, Denial, Event, EventBody, InstrumentId, Micros, OrderId, OrderKind, OrderStatus, SeatId, Side, StreamKind,
+    Timestamp,
 };
 
-fn dec(text: &str) -> Decimal {
-    text.parse().unwrap()
-}
-
-fn instrument(id: u32, trading: bool) -> Instrument {
-    Instrument {
-        id: InstrumentId(id),
-        symbol: format!("BTC{id}USDT"),
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        price_scale: 2,
-        quantity_scale: 3,
-        tick_size: dec("0.01"),
-        min_price: dec("1"),
-        max_price: dec("100000"),
-        step_size: dec("0.001"),
-        min_quantity: dec("0.002"),
-        max_quantity: dec("50"),
-        market_max_quantity: dec("20"),
-        min_notional: dec("5"),
-        max_notional: dec("900000"),
-        min_notional_on_market: true,
-        max_open_orders: 3,
-        trading,
-        filters: ringfence_model::instrument::Filters::default(),
-    }
-}
-
-fn desk(limits: Limits, usdt: &str, btc: &str) -> (SeatDesk, Receiver<DeskCommand>) {
-    permitted(limits, Permissions::default(), usdt, btc)
-}
-
-fn permitted(limits: Limits, permissions: Permissions, usdt: &str, btc: &str) -> (SeatDesk, Receiver<DeskCommand>) {
-    let instruments = vec![instrument(0, true), instrument(1, false), instrument(2, true)];
-    let config = EngineConfig { session: "gate".into(), instruments, query_after: Micros::from_secs(2) };
-    let mut engine = Engine::new(config).unwrap();
-    let (sender, commands) = channel();
-    let seat = SeatConfig {
-        name: "a".into(),
-        instruments: vec![InstrumentId(0), InstrumentId(1)],
-        allocation: vec![("USDT".into(), dec(usdt)), ("BTC".into(), dec(btc))],
-        limits,
-        permissions,
-    };
-    let (_, mut desk) = engine.open_seat(seat, Box::new(move |command| drop(sender.send(command)))).unwrap();
-    let quote = Quote {
-        instrument: InstrumentId(0),
-        bid_price: dec("100"),
-        bid_quantity: dec("1"),
-        ask_price: dec("100"),
-        ask_quantity: dec("1"),
-    };
-    drop(desk.apply(&Event { seq: 1, ts: Timestamp(1), body: EventBody::Quote(quote) }));
-    (desk, commands)
-}
-
-fn order(instrument: u32, side: Side, kind: OrderKind) -> NewOrder {
-    NewOrder { instrument: InstrumentId(instrument), side, kind, reduce_only: false, tag: None }
-}
-
-fn limit(quantity: &str, price: &str) -> OrderKind {
-    OrderKind::Limit {
-        quantity: dec(quantity),
-        price: dec(price),
-        time_in_force: TimeInForce::Gtc,
-        iceberg_quantity: None,
-    }
-}
+use super::common::{dec, desk, instrument, limit, order, permitted};
 
 #[test]
 fn each_rule_refuses_by_name() {
@@ -94,7 +21,6 @@ fn each_rule_refuses_by_name() {
     let market = |text: &str| OrderKind::Market(MarketSize::Base(dec(text)));
     let filter = |kind, bound: &str, asked: &str| Denial::Filter { kind, bound: dec(bound), asked: dec(asked) };
     let risk = |limit, allowed: &str, asked: &str| Denial::Risk { limit, allowed: dec(allowed), asked: dec(asked) };
-    let stop = OrderKind::StopLoss { quantity: dec("1"), trigger: Trigger::Price(dec("90")) };
     let mut reducing = order(0, Sell, market("0.1"));
     reducing.reduce_only = true;
     let mut tagged = order(0, Buy, market("0.1"));
@@ -116,7 +42,6 @@ fn each_rule_refuses_by_name() {
         (order(0, Buy, limit("0.1", "111")), risk(RiskLimit::PriceCollar, "110", "111")),
         (order(0, Sell, limit("0.1", "89")), risk(RiskLimit::PriceCollar, "90", "89")),
         (order(0, Buy, market("5.001")), risk(RiskLimit::OrderNotional, "500", "500.1")),
-        (order(0, Buy, stop), Denial::Unsupported),
         (reducing, risk(RiskLimit::ReduceOnly, "0", "0.1")),
         (tagged, Denial::InvalidField(OrderField::Tag)),
         (
