@@ -50,13 +50,17 @@ pub fn outcome(status: u16, body: &[u8]) -> CommandOutcome {
     if (200..300).contains(&status) {
         return CommandOutcome::Accepted;
     }
-    let error = read::<ErrorBody>(body).ok();
-    let verdict = classify(status, error.as_ref().map(|error| error.code));
+    refused(status, read::<ErrorBody>(body).ok().as_ref()).map_or(CommandOutcome::Unknown, CommandOutcome::Rejected)
+}
+
+/// Why nothing happened, from an answer that is no success; `None` if something may have.
+fn refused(status: u16, error: Option<&ErrorBody>) -> Option<OrderReason> {
+    let verdict = classify(status, error.map(|error| error.code));
     match (verdict.order, verdict.class) {
-        (Order::Unknown, _) => CommandOutcome::Unknown,
-        (Order::NotPlaced, Class::RateLimit | Class::Overloaded) => CommandOutcome::Rejected(OrderReason::RateLimit),
+        (Order::Unknown, _) => None,
+        (Order::NotPlaced, Class::RateLimit | Class::Overloaded) => Some(OrderReason::RateLimit),
         // A firewall in front of the venue answers in HTML: the order never came to it.
-        (Order::NotPlaced, _) => CommandOutcome::Rejected(error.as_ref().map_or(OrderReason::Other, reason)),
+        (Order::NotPlaced, _) => Some(error.map_or(OrderReason::Other, reason)),
     }
 }
 
@@ -145,10 +149,9 @@ fn half(result: &str, response: Option<&Half>) -> HalfOutcome {
     match (result, response) {
         ("SUCCESS", _) => HalfOutcome::Done,
         ("NOT_ATTEMPTED", _) => HalfOutcome::NotAttempted,
-        ("FAILURE", Some(Half::Refused(error))) => match classify(400, Some(error.code)).order {
-            Order::Unknown => HalfOutcome::Unknown,
-            Order::NotPlaced => HalfOutcome::Refused(reason(error)),
-        },
+        ("FAILURE", Some(Half::Refused(error))) => {
+            refused(400, Some(error)).map_or(HalfOutcome::Unknown, HalfOutcome::Refused)
+        }
         // A word that is new, or a failure without a reason.
         _ => HalfOutcome::Unknown,
     }

@@ -5,6 +5,7 @@
 //! |--|--|
 //! | [`venue`] | the scripted venue and the list of what the client told |
 //! | [`commands`] | connecting, orders, limits, the clock |
+//! | [`replies`] | lists, replacements, test orders |
 //! | [`guard`] | limits over restarts, clocks, breakers, kinds of keys |
 //! | [`api`] | orders over the WebSocket API |
 //! | [`streams`] | market streams and books |
@@ -17,6 +18,7 @@ mod api;
 mod commands;
 mod faults;
 mod guard;
+mod replies;
 mod streams;
 mod user;
 mod venue;

@@ -9,9 +9,11 @@
 //! | [`world`] | the exchange behind a transport that fails |
 //! | [`host`] | client, engine and one desk, wired as in the real host |
 //! | [`schedule`] | what is done and what must hold in the end |
+//! | [`calls`] | each call on orders, without faults |
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod calls;
 mod host;
 mod schedule;
 mod world;

@@ -17,7 +17,7 @@ const ROUGH: u64 = 25;
 /// Longest time until all is settled after that: a silent socket takes 45 s to be noticed, doubt about an order 17 s.
 const SETTLED_WITHIN: u64 = 180;
 
-fn world(seed: u64) -> Shared {
+pub(crate) fn world(seed: u64) -> Shared {
     let exchange = Exchange::new(ExchangeConfig {
         seed,
         symbols: vec![SymbolConfig::known("BTCUSDT").unwrap()],
