@@ -68,6 +68,16 @@ impl VenueKind {
     }
 }
 
+/// What becomes of orders that stand open on the account when the host starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LeftOver {
+    /// They stay and are told.
+    #[default]
+    Keep,
+    /// Those that an earlier run placed are cancelled.
+    Cancel,
+}
+
 /// The `[venue]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct VenueConfig {
@@ -79,6 +89,7 @@ pub(crate) struct VenueConfig {
     pub(crate) ws_api_url: Option<String>,
     /// How long a signed request is valid.
     pub(crate) recv_window_ms: u64,
+    pub(crate) left_over: LeftOver,
     /// A key of the key store. Then the ways below are not looked at.
     pub(crate) key: Option<String>,
     /// Another key store than the user's.
@@ -155,6 +166,7 @@ impl Default for Config {
                 stream_url: None,
                 ws_api_url: None,
                 recv_window_ms: 5_000,
+                left_over: LeftOver::Keep,
                 key: None,
                 key_store: None,
                 passphrase_env: None,
@@ -274,6 +286,7 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
             "stream_url",
             "ws_api_url",
             "recv_window_ms",
+            "left_over",
             "key",
             "key_store",
             "passphrase_env",
@@ -295,6 +308,9 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
         } else {
             venue.recv_window_ms = window;
         }
+    }
+    if let Some(word) = table.choice(reader, "left_over", &["keep", "cancel"]) {
+        venue.left_over = if word == "cancel" { LeftOver::Cancel } else { LeftOver::Keep };
     }
     if let Some(symbols) = table.symbols(reader, "symbols", None) {
         venue.symbols = symbols;

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use ringfence_engine::{DeskCommand, Engine, EngineConfig, EngineError, Output, SeatConfig, SeatDesk};
+use ringfence_engine::{DeskCommand, Engine, EngineConfig, EngineError, Output, SeatConfig, SeatDesk, seat_of};
 use ringfence_model::event::{HaltReason, Kline};
 use ringfence_model::venue::{ClientOrderId, VenueEvent, VenueFill};
 use ringfence_model::{EventBody, Instrument, Micros, SeatId, Timestamp};
@@ -121,6 +121,13 @@ fn session(now: Timestamp) -> String {
     name.iter().rev().collect()
 }
 
+/// Whether an order or list was named by a run that began between 2024 and `now`.
+pub(super) fn is_of_a_run(id: &ClientOrderId, now: Timestamp) -> bool {
+    const FIRST: u64 = 1_704_067_200_000;
+    let began = id.0.split_once('-').and_then(|(session, _)| u64::from_str_radix(session, 36).ok());
+    seat_of(id).is_some() && began.is_some_and(|began| (FIRST..=now.as_millis()).contains(&began))
+}
+
 struct State {
     engine: Engine,
     /// Venue time when it was last learned, and when that was.
@@ -202,6 +209,25 @@ impl State {
                 // The courier ends only after the engine.
                 other => drop(self.courier.send(other)),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_knows_the_names_of_earlier_ones() {
+        let now = Timestamp::from_millis(1_795_000_000_000);
+        let named = |name: &str| is_of_a_run(&ClientOrderId(name.to_owned()), now);
+        let earlier = session(Timestamp::from_millis(1_794_999_999_999));
+        assert!(named(&format!("{earlier}-0-1")) && named(&format!("{earlier}-1z-L9")));
+        let later = session(Timestamp::from_millis(1_795_000_000_001));
+        for other in
+            [&format!("{later}-0-1"), &earlier, &format!("{earlier}-1"), "my-bot-1", "x-0-1", "web_abc-0-1", ""]
+        {
+            assert!(!named(other), "{other}");
         }
     }
 }

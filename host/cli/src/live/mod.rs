@@ -6,12 +6,14 @@
 //! | [`hub`] | the engine's thread |
 //! | [`courier`] | carries approved commands to the venue and answers back |
 //! | [`operator`] | grants of plugins, and the configuration that may change while they run |
+//! | [`leftovers`] | open orders of an earlier run |
 //! | [`desk`] | what the control socket answers |
 //! | [`plugin_log`] | plugins' logs in files |
 
 mod courier;
 mod desk;
 mod hub;
+mod leftovers;
 mod operator;
 pub(crate) mod plugin_log;
 
@@ -183,9 +185,18 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
             }
         })
     };
-    let (client, instruments) = Client::connect(venue.client, &venue.symbols, sink)
+    let (client, mut instruments) = Client::connect(venue.client, &venue.symbols, sink)
         .await
         .with_context(|| format!("can't connect to venue {}", config.venue.kind.name()))?;
+    for instrument in &mut instruments {
+        // The public filters are known; those of this account alone the venue will tell by refusing.
+        if let Err(error) = client.narrow(instrument).await {
+            feed.say(format!("filters of this account on {} are not known: {error}", instrument.symbol));
+        }
+    }
+    leftovers::look(&client, &venue.symbols, config.venue.left_over, &feed)
+        .await
+        .context("can't read the open orders")?;
     let before = client.account().await.context("can't read the account")?;
 
     let (courier_sender, courier_inbox) = tokio::sync::mpsc::unbounded_channel();
