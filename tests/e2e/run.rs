@@ -62,6 +62,23 @@ fn two_replays_of_a_recording_are_equal() {
     assert_eq!(first, once());
 }
 
+/// Over sockets, ten times as fast as it was: the recording's end ends the run, and its time is nobody's wrong clock.
+#[test]
+fn a_recording_is_played_over_sockets() {
+    let dir = common::folder_with(&["ema-cross", "market-maker"]);
+    let recording = top().join("tests/fixtures/recordings/spot_btcusdt_cut.gz").display().to_string();
+    let output = run(dir.path(), &["--replay", &recording, "--speed", "10", "--json", "--plugins", "."]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(!told.contains("clock"), "{told}");
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    assert_healthy(&summary);
+    assert_eq!(summary["mode"], "replay");
+    for name in ["ema-cross", "market-maker"] {
+        assert!(plugin(&summary, name)["fills"].as_u64().expect("fills") > 0, "{name}: {summary:#}");
+    }
+}
+
 /// The whole recordings are large and not part of the project; a folder of them can be named.
 #[test]
 fn whole_recordings_replay_without_an_unreadable_message() {

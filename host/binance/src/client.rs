@@ -327,7 +327,6 @@ impl Client {
         for _ in 0..timekeeper::SAMPLES {
             shared.sample_clock().await?;
         }
-        shared.tell_wrong_clock();
         let body =
             shared.read(Requester::Host, "exchange information", &request::exchange_info(symbols), false).await?;
         let info: ExchangeInfo = read(&body)?;
@@ -391,6 +390,12 @@ impl Client {
     /// What is known of the venue's clock.
     pub fn clock(&self) -> Option<Estimate> {
         self.shared.estimate()
+    }
+
+    /// That this machine's clock is far from the venue's, in words. Nothing here depends on it, but other programs may. A
+    /// simulated exchange may live in another time on purpose.
+    pub fn wrong_clock(&self) -> Option<String> {
+        timekeeper::far_off(self.clock()?).map(|wrong| format!("{wrong}; times are corrected, but set the clock right"))
     }
 
     /// Parts of the venue that are left alone because they failed, and for how long.

@@ -102,7 +102,7 @@ impl Checkup {
 
     /// How a machine's clock differs, in words; `None` if it is right enough.
     pub fn wrong_clock(estimate: &Estimate) -> Option<String> {
-        (estimate.offset_us.unsigned_abs() > timekeeper::WRONG_US).then(|| timekeeper::wrong_clock(estimate))
+        timekeeper::far_off(*estimate)
     }
 
     /// Limits in force and what is used of them; the status of the symbols.

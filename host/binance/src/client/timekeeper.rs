@@ -58,13 +58,6 @@ impl Shared {
         Ok(())
     }
 
-    /// Tells a machine's clock that is far off. Nothing depends on it, but other programs may.
-    pub(super) fn tell_wrong_clock(&self) {
-        if let Some(estimate) = self.estimate().filter(|estimate| estimate.offset_us.unsigned_abs() > WRONG_US) {
-            self.notice(format!("{}; times are corrected, but set the clock right", wrong_clock(&estimate)));
-        }
-    }
-
     /// What is known of the venue's clock.
     pub(super) fn estimate(&self) -> Option<Estimate> {
         lock(&self.clock).estimate(self.machine())
@@ -84,6 +77,11 @@ pub(crate) fn wrong_clock(estimate: &Estimate) -> String {
         in_seconds(estimate.offset_us.unsigned_abs()),
         if estimate.offset_us > 0 { "behind" } else { "ahead of" }
     )
+}
+
+/// The same, if it is worth telling.
+pub(super) fn far_off(estimate: Estimate) -> Option<String> {
+    (estimate.offset_us.unsigned_abs() > WRONG_US).then(|| wrong_clock(&estimate))
 }
 
 /// Runs until the client is closed.

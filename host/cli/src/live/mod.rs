@@ -188,6 +188,10 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let (client, mut instruments) = Client::connect(venue.client, &venue.symbols, sink)
         .await
         .with_context(|| format!("can't connect to venue {}", config.venue.kind.name()))?;
+    // The time of a recording is another one on purpose.
+    if let Some(wrong) = client.wrong_clock().filter(|_| venue.mode != Mode::Replay) {
+        feed.say(wrong);
+    }
     for instrument in &mut instruments {
         // The public filters are known; those of this account alone the venue will tell by refusing.
         if let Err(error) = client.narrow(instrument).await {
