@@ -38,7 +38,8 @@ use ringfence_model::venue::{VenueEvent, VenueFill};
 use ringfence_model::{Balance, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::{ExchangeInfo, read};
-use ringfence_wire::stream::stream_name;
+use ringfence_wire::stream::payload::Payload;
+use ringfence_wire::stream::{MarketStream, stream_name};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -53,7 +54,7 @@ use crate::streams::shard::ShardRules;
 use crate::streams::shares::ShareRules;
 use net::Net;
 use rest::SendError;
-use streams::StreamCommand;
+use streams::{Place, StreamCommand};
 use transport::Transport;
 
 /// How long the user stream may take to be up at the start.
@@ -92,9 +93,18 @@ pub enum ClientEvent {
         /// What was said.
         event: VenueEvent,
     },
+    /// Of a stream that [`Client::follow`] asked for and that plugins can't have.
+    Stream {
+        /// Venue time of its arrival.
+        received: Timestamp,
+        /// Which one.
+        stream: MarketStream,
+        /// What was said, or happened to it.
+        news: StreamNews,
+    },
     /// A message that can't be read; nothing of it was used.
     Unparsed {
-        /// What is wrong with it.
+        /// Which stream said it, and what is wrong with it.
         error: String,
     },
     /// For the operator.
@@ -103,7 +113,18 @@ pub enum ClientEvent {
     Alarm(String),
 }
 
-/// How the client uses sockets. The defaults are the venue's limits with some room.
+/// What happens on a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamNews {
+    /// A message, once and in order.
+    Message(Payload),
+    /// Messages may be missing from here.
+    Down,
+    /// Nothing is missing any more from here.
+    Up,
+}
+
+/// How the client uses sockets. What the venue allows there is [`ClientConfig::sockets`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tuning {
     /// How streams are spread over connections.
@@ -267,6 +288,10 @@ impl Shared {
         Instant::now() + Duration::from_micros(at.since(self.machine()).0.min(FURTHEST))
     }
 
+    fn tell_stream(&self, stream: MarketStream, news: StreamNews) {
+        (self.sink)(ClientEvent::Stream { received: self.now(), stream, news });
+    }
+
     fn alarm(&self, text: String) {
         (self.sink)(ClientEvent::Alarm(without_signatures(&text)));
     }
@@ -417,8 +442,22 @@ impl Client {
     pub fn subscribe(&self, instrument: InstrumentId, stream: StreamKind) {
         if let Some(name) = self.stream(instrument, stream) {
             // The task ends only with the client.
-            drop(self.commands.send(StreamCommand::Begin { name, instrument, stream }));
+            drop(self.commands.send(StreamCommand::Begin { name, place: Place::Engine { instrument, stream } }));
         }
+    }
+
+    /// Somebody wants any market stream of the venue; each call asks for one
+    /// [`Client::unfollow`]. What plugins can have is told as to them, of the instruments of
+    /// this client; everything else as [`ClientEvent::Stream`]. A name that the venue does not
+    /// know stays silent.
+    pub fn follow(&self, stream: &MarketStream) {
+        let place = self.shared.place(stream);
+        drop(self.commands.send(StreamCommand::Begin { name: stream.name(), place }));
+    }
+
+    /// Somebody does not want a market stream any more.
+    pub fn unfollow(&self, stream: &MarketStream) {
+        drop(self.commands.send(StreamCommand::End { name: stream.name() }));
     }
 
     /// Somebody does not want a market stream any more.

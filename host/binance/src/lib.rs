@@ -29,5 +29,5 @@ pub mod reconnect;
 pub mod request;
 pub mod streams;
 
-pub use client::{Client, ClientConfig, ClientError, ClientEvent, Counts, Tuning};
+pub use client::{Client, ClientConfig, ClientError, ClientEvent, Counts, StreamNews, Tuning};
 pub use credentials::Credentials;

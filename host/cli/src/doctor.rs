@@ -307,7 +307,7 @@ impl Report {
                     ClientEvent::Notice(text) | ClientEvent::Alarm(text) | ClientEvent::Unparsed { error: text } => {
                         last = text;
                     }
-                    ClientEvent::Venue { .. } => {}
+                    ClientEvent::Venue { .. } | ClientEvent::Stream { .. } => {}
                 }
             }
             false

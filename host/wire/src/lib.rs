@@ -11,6 +11,7 @@
 //! | [`enums`] | the venue's words for sides, types and states |
 //! | `fast` | the payloads that come by the thousand, straight from their bytes |
 //! | [`number`] | decimals as the venue writes them |
+//! | `symbols` | which instrument a symbol is |
 //!
 //! Shapes follow Binance's spot documentation of July 2026. Unknown fields are
 //! ignored; a missing one is an error that names it.
@@ -22,6 +23,7 @@ mod fast;
 pub mod number;
 pub mod rest;
 pub mod stream;
+mod symbols;
 pub mod user;
 pub mod ws_api;
 

@@ -3,11 +3,14 @@
 //! Source: Binance, "WebSocket Streams", spot; USD-M messages differ only in fields
 //! that are more (`T`, `pu`, event times on book tickers) and are read by the same code.
 
+pub mod name;
 pub mod payload;
+
+pub use name::{MarketStream, parse_stream_name, stream_name};
 
 use ringfence_model::event::{Book, DepthUpdate, Kline, Level, Ticker};
 use ringfence_model::venue::MarketData;
-use ringfence_model::{Decimal, Instrument, InstrumentId, Side, StreamKind, Timestamp};
+use ringfence_model::{Decimal, Instrument, InstrumentId, Side, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,12 +18,12 @@ use crate::WireError;
 use crate::enums::{interval, interval_text};
 use crate::fast;
 use crate::number::{self, text};
+use crate::symbols::Symbols;
 
 /// Reads stream messages for a table of instruments.
 #[derive(Debug, Clone)]
 pub struct StreamParser {
-    /// Sorted by symbol.
-    symbols: Vec<(String, InstrumentId)>,
+    symbols: Symbols,
     bare: Option<InstrumentId>,
 }
 
@@ -185,22 +188,20 @@ const fn taker(buyer_is_maker: bool) -> Side {
     if buyer_is_maker { Side::Sell } else { Side::Buy }
 }
 
-/// Name and payload of a combined message, cut without parsing the payload twice.
-fn split(raw: &[u8]) -> Option<(&str, &[u8])> {
+/// Name and payload of a combined message as the venue writes it, cut without parsing anything.
+pub fn split(raw: &[u8]) -> Option<(&str, &[u8])> {
     let rest = raw.strip_prefix(b"{\"stream\":\"")?;
-    let end = rest.iter().position(|byte| *byte == b'"')?;
+    // An escape would make the name something else than its bytes.
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
     let (name, rest) = rest.split_at_checked(end)?;
     let payload = rest.strip_prefix(b"\",\"data\":")?.strip_suffix(b"}")?;
-    // An escape would make the name something else than its bytes.
-    (!name.contains(&b'\\')).then(|| std::str::from_utf8(name).ok().map(|name| (name, payload)))?
+    Some((std::str::from_utf8(name).ok()?, payload))
 }
 
 impl StreamParser {
     /// Knows the symbols of these instruments.
     pub fn new(instruments: &[Instrument]) -> Self {
-        let mut symbols: Vec<_> = instruments.iter().map(|i| (i.symbol.clone(), i.id)).collect();
-        symbols.sort();
-        StreamParser { symbols, bare: None }
+        StreamParser { symbols: Symbols::new(instruments), bare: None }
     }
 
     /// A payload that names no symbol (a REST depth snapshot within a recording) is
@@ -212,12 +213,7 @@ impl StreamParser {
     }
 
     fn instrument(&self, symbol: &str) -> Result<InstrumentId, WireError> {
-        self.symbols
-            .binary_search_by(|(known, _)| known.as_str().cmp(symbol))
-            .ok()
-            .and_then(|index| self.symbols.get(index))
-            .map(|(_, id)| *id)
-            .ok_or_else(|| WireError::UnknownSymbol { symbol: symbol.to_owned() })
+        self.symbols.find(symbol.as_bytes()).ok_or_else(|| WireError::UnknownSymbol { symbol: symbol.to_owned() })
     }
 
     /// Reads one message, combined (`{"stream":…,"data":…}`) or raw.
@@ -267,13 +263,15 @@ impl StreamParser {
 
     fn named(&self, name: &str, payload: &[u8]) -> Result<MarketData, WireError> {
         let (symbol, kind) = name.split_once('@').unwrap_or((name, ""));
-        let shape = match kind.split(['@', '_']).next().unwrap_or_default() {
+        let word = kind.split('@').next().unwrap_or_default();
+        let shape = match word {
             "trade" => Shape::Trade,
             "aggTrade" => Shape::AggregateTrade,
             "bookTicker" => Shape::BookTicker,
             "depth" => Shape::Depth,
             "depth5" | "depth10" | "depth20" => Shape::Book,
-            "kline" => Shape::Kline,
+            // Those with another time zone and windows of other lengths are not what plugins know by these names.
+            _ if word == kind && word.starts_with("kline_") => Shape::Kline,
             "ticker" => Shape::Ticker,
             _ => {
                 return Err(WireError::Unknown { what: "stream", found: name.to_owned() });
@@ -284,7 +282,7 @@ impl StreamParser {
 
     fn quick_trade(&self, raw: &[u8], aggregate: bool) -> Option<MarketData> {
         let trade = fast::Trade::read(raw)?;
-        let instrument = self.instrument(trade.symbol?).ok()?;
+        let instrument = self.symbols.find(trade.symbol?)?;
         let (ts, price, quantity) = (Timestamp::from_millis(trade.time?), trade.price?, trade.quantity?);
         let aggressor = taker(trade.buyer_is_maker?);
         Some(if aggregate {
@@ -297,7 +295,7 @@ impl StreamParser {
     fn quick_quote(&self, raw: &[u8]) -> Option<MarketData> {
         let ticker = fast::BookTicker::read(raw)?;
         Some(MarketData::Quote {
-            instrument: self.instrument(ticker.symbol?).ok()?,
+            instrument: self.symbols.find(ticker.symbol?)?,
             ts: ticker.event_time.map(Timestamp::from_millis),
             update_id: ticker.update_id?,
             bid: Level { price: ticker.bid?, quantity: ticker.bid_quantity? },
@@ -310,7 +308,7 @@ impl StreamParser {
         Some(MarketData::Depth {
             ts: Timestamp::from_millis(depth.event_time?),
             update: DepthUpdate {
-                instrument: self.instrument(depth.symbol?).ok()?,
+                instrument: self.symbols.find(depth.symbol?)?,
                 first_update_id: first_of(depth.first?, depth.previous),
                 last_update_id: depth.last?,
                 bids: depth.bids?,
@@ -454,39 +452,6 @@ fn missing(field: &str, raw: &[u8]) -> WireError {
 
 fn excerpt(raw: &[u8]) -> String {
     String::from_utf8_lossy(raw.get(..80).unwrap_or(raw)).into_owned()
-}
-
-/// The venue's name of a stream, for example `btcusdt@kline_1m`; `None` if the venue
-/// has no such stream. Depth is the faster one (100 ms).
-pub fn stream_name(symbol: &str, kind: StreamKind) -> Option<String> {
-    let symbol = symbol.to_lowercase();
-    Some(match kind {
-        StreamKind::Trades => format!("{symbol}@trade"),
-        StreamKind::AggregateTrades => format!("{symbol}@aggTrade"),
-        StreamKind::Quotes => format!("{symbol}@bookTicker"),
-        StreamKind::Depth => format!("{symbol}@depth@100ms"),
-        StreamKind::Book(levels @ (5 | 10 | 20)) => format!("{symbol}@depth{levels}@100ms"),
-        StreamKind::Book(_) => return None,
-        StreamKind::Klines(seconds) => format!("{symbol}@kline_{}", interval_text(seconds)?),
-        StreamKind::Ticker => format!("{symbol}@ticker"),
-    })
-}
-
-/// Symbol (upper case) and kind of a stream name.
-pub fn parse_stream_name(name: &str) -> Option<(String, StreamKind)> {
-    let (symbol, kind) = name.split_once('@')?;
-    let kind = match kind {
-        "trade" => StreamKind::Trades,
-        "aggTrade" => StreamKind::AggregateTrades,
-        "bookTicker" => StreamKind::Quotes,
-        "depth" | "depth@100ms" => StreamKind::Depth,
-        "depth5" | "depth5@100ms" => StreamKind::Book(5),
-        "depth10" | "depth10@100ms" => StreamKind::Book(10),
-        "depth20" | "depth20@100ms" => StreamKind::Book(20),
-        "ticker" => StreamKind::Ticker,
-        other => StreamKind::Klines(interval(other.strip_prefix("kline_")?)?),
-    };
-    (!symbol.is_empty()).then(|| (symbol.to_uppercase(), kind))
 }
 
 fn write_levels(levels: &[Level]) -> String {

@@ -351,7 +351,7 @@ impl Link {
                     match Incoming::parse(text.as_bytes()) {
                         Err(error) => {
                             self.shared.received.fetch_add(1, Ordering::Relaxed);
-                            self.shared.unparsed(&error);
+                            self.shared.unparsed("the WebSocket API", &error);
                         }
                         Ok(Incoming::Event(event)) => {
                             if let Some(why) = self.event(event.as_bytes()) {
@@ -430,7 +430,7 @@ impl Link {
             Ok(UserEvent::Terminated) => return Some(Goodbye::Ended),
             Ok(UserEvent::Other(name)) if name == SHUTDOWN => return Some(Goodbye::Shutdown),
             Ok(UserEvent::Other(name)) => tracing::debug!(name, "user event without meaning here"),
-            Err(error) => self.shared.unparsed(&error),
+            Err(error) => self.shared.unparsed("user data", &error),
         }
         None
     }

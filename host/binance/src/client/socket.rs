@@ -83,9 +83,9 @@ impl Shared {
         self.notice(format!("the venue says {status}: {what} is sent for {} s", wait.0.div_ceil(1_000_000)));
     }
 
-    /// A message that can't be read.
-    pub(super) fn unparsed(&self, error: &WireError) {
+    /// A message of this stream or connection that can't be read.
+    pub(super) fn unparsed(&self, of: &str, error: &WireError) {
         self.unparsed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        (self.sink)(ClientEvent::Unparsed { error: without_signatures(&error.to_string()) });
+        (self.sink)(ClientEvent::Unparsed { error: without_signatures(&format!("{of}: {error}")) });
     }
 }

@@ -12,7 +12,9 @@ use futures_util::{SinkExt, StreamExt};
 use ringfence_model::venue::{MarketData, VenueEvent};
 use ringfence_model::{InstrumentId, StreamKind, Timestamp};
 use ringfence_wire::WireError;
-use ringfence_wire::stream::StreamParser;
+use ringfence_wire::stream::name::SymbolStream;
+use ringfence_wire::stream::payload::Payload;
+use ringfence_wire::stream::{MarketStream, StreamParser, split};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,20 +24,62 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::books::Books;
 use super::socket::SHUTDOWN;
 use super::transport::Socket;
-use super::{Shared, closed, other_port};
+use super::{Shared, StreamNews, closed, other_port};
 use crate::streams::Mark;
 use crate::streams::shard::{Answer, Effect, LegId, Shard};
 use crate::streams::shares::{Change, Shares};
+use crate::streams::silence::Silence;
 
 /// A message of ours that takes longer to leave means that nobody reads.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// How long the venue may take to hear a goodbye.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
+/// Who is told what a stream says. It goes by the stream's name, so there is one for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The engine: plugins can have it.
+    Engine { instrument: InstrumentId, stream: StreamKind },
+    /// The client's owner, in the venue's own words.
+    Owner(MarketStream),
+}
+
+impl Place {
+    /// The instrument whose book is built of it.
+    fn book(&self) -> Option<InstrumentId> {
+        match self {
+            Place::Engine { instrument, stream: StreamKind::Depth } => Some(*instrument),
+            Place::Engine { .. } | Place::Owner(_) => None,
+        }
+    }
+
+    fn silence(&self, now: Timestamp) -> Silence {
+        match self {
+            Place::Owner(MarketStream::Symbol { stream, .. }) if stream.is_rare() => Silence::rare(now),
+            Place::Engine { .. } | Place::Owner(_) => Silence::new(now),
+        }
+    }
+}
+
+impl Shared {
+    /// Where a stream's messages go.
+    pub(super) fn place(&self, stream: &MarketStream) -> Place {
+        let MarketStream::Symbol { symbol, stream: of_symbol } = stream else {
+            return Place::Owner(stream.clone());
+        };
+        // Plugins know one of several speeds.
+        let kind = of_symbol.kind().filter(|kind| SymbolStream::of(*kind) == Some(*of_symbol));
+        match (self.instruments.iter().find(|known| known.symbol == *symbol), kind) {
+            (Some(instrument), Some(kind)) => Place::Engine { instrument: instrument.id, stream: kind },
+            _ => Place::Owner(stream.clone()),
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug)]
 pub(super) enum StreamCommand {
-    Begin { name: String, instrument: InstrumentId, stream: StreamKind },
+    Begin { name: String, place: Place },
     End { name: String },
 }
 
@@ -44,14 +88,20 @@ pub(super) enum StreamCommand {
 enum ShardCommand {
     Begin {
         name: String,
-        instrument: InstrumentId,
-        stream: StreamKind,
+        place: Place,
     },
     End {
         name: String,
     },
     /// Somebody who came later needs the book of a depth stream that runs already.
     Snapshot(InstrumentId),
+}
+
+/// What a stream says.
+#[derive(Debug)]
+enum Said {
+    Market(MarketData),
+    Other(Box<(MarketStream, Payload)>),
 }
 
 /// The answer to a message of ours. Errors come in two forms, one of them without a number.
@@ -84,7 +134,7 @@ pub(super) async fn run(
     mut inbox: mpsc::UnboundedReceiver<StreamCommand>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut shares = Shares::new(shared.tuning.shares);
+    let mut shares = Shares::new(shared.tuning.shares, &shared.config.sockets);
     let mut shards: Vec<mpsc::UnboundedSender<ShardCommand>> = Vec::new();
     let mut tasks = JoinSet::new();
     loop {
@@ -97,9 +147,9 @@ pub(super) async fn run(
                     shares.leave(shared.machine(), &name);
                     continue;
                 }
-                Some(StreamCommand::Begin { name, instrument, stream }) => match shares.want(&name) {
-                    Some(Change::Begin { shard, name }) => vec![(shard, ShardCommand::Begin { name, instrument, stream })],
-                    _ if stream == StreamKind::Depth => {
+                Some(StreamCommand::Begin { name, place }) => match (shares.want(&name), place.book()) {
+                    (Some(Change::Begin { shard, name }), _) => vec![(shard, ShardCommand::Begin { name, place })],
+                    (_, Some(instrument)) => {
                         shares.shard_of(&name).map(|shard| (shard, ShardCommand::Snapshot(instrument))).into_iter().collect()
                     }
                     _ => continue,
@@ -131,23 +181,18 @@ pub(super) async fn run(
     while tasks.join_next().await.is_some() {}
 }
 
-/// A stream's place in the model.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    instrument: InstrumentId,
-    stream: StreamKind,
-}
-
 /// One connection, and the one that replaces it.
 struct Connections {
     shared: Arc<Shared>,
     parser: StreamParser,
-    shard: Shard<MarketData>,
+    shard: Shard<Said>,
     sockets: Vec<(LegId, Socket)>,
     opening: JoinSet<(LegId, Result<Option<Socket>, String>)>,
     books: Books,
     places: HashMap<String, Place>,
-    effects: Vec<Effect<MarketData>>,
+    /// How many of them are not the engine's.
+    others: usize,
+    effects: Vec<Effect<Said>>,
 }
 
 /// The next frame of any socket.
@@ -168,11 +213,12 @@ impl Connections {
         let seed = shared.machine().0 ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Connections {
             parser: StreamParser::new(&shared.instruments),
-            shard: Shard::new(shared.tuning.connection, seed),
+            shard: Shard::new(shared.tuning.connection, shared.config.sockets, seed),
             sockets: Vec::new(),
             opening: JoinSet::new(),
             books: Books::new(Arc::clone(&shared)),
             places: HashMap::new(),
+            others: 0,
             effects: Vec::new(),
             shared,
         }
@@ -236,9 +282,10 @@ impl Connections {
 
     fn take(&mut self, command: ShardCommand) {
         match command {
-            ShardCommand::Begin { name, instrument, stream } => {
-                self.shard.want(self.shared.machine(), &name);
-                self.places.insert(name, Place { instrument, stream });
+            ShardCommand::Begin { name, place } => {
+                self.shard.want(&name, place.silence(self.shared.machine()));
+                self.places.insert(name, place);
+                self.count_others();
             }
             ShardCommand::End { name } => self.shard.unwant(&name, &mut self.effects),
             ShardCommand::Snapshot(instrument) => self.books.again(instrument),
@@ -282,17 +329,34 @@ impl Connections {
         changed
     }
 
+    fn count_others(&mut self) {
+        self.others = self.places.values().filter(|place| matches!(place, Place::Owner(_))).count();
+    }
+
     fn message(&mut self, leg: LegId, raw: &[u8]) -> bool {
         self.shared.received.fetch_add(1, Ordering::Relaxed);
+        if self.others > 0
+            && let Some((name, payload)) = split(raw)
+            && let Some(Place::Owner(stream)) = self.places.get(name)
+        {
+            match Payload::read(stream, payload) {
+                Ok(payload) => {
+                    let (mark, said) = (Mark::of_payload(&payload), Said::Other(Box::new((stream.clone(), payload))));
+                    self.shard.message(self.shared.machine(), leg, name, mark, said, &mut self.effects);
+                }
+                Err(error) => self.shared.unparsed(&format!("stream {name}"), &error),
+            }
+            return false;
+        }
         match self.parser.parse_named(raw) {
             Ok((Some(name), data)) => {
-                let mark = Mark::of(&data);
-                self.shard.message(self.shared.machine(), leg, name, mark, data, &mut self.effects);
+                let (mark, said) = (Mark::of(&data), Said::Market(data));
+                self.shard.message(self.shared.machine(), leg, name, mark, said, &mut self.effects);
                 false
             }
             // The endpoint of combined streams names each.
             Ok((None, data)) => {
-                self.tell(data);
+                self.tell(Said::Market(data));
                 false
             }
             Err(WireError::Unknown { found, .. }) if found.trim_start_matches('!') == SHUTDOWN => {
@@ -300,17 +364,27 @@ impl Connections {
                 true
             }
             Err(error) => {
-                self.shared.unparsed(&error);
+                let what =
+                    split(raw).map_or_else(|| "a market stream".to_owned(), |(name, _)| format!("stream {name}"));
+                self.shared.unparsed(&what, &error);
                 false
             }
         }
     }
 
-    fn tell(&mut self, data: MarketData) {
-        if let MarketData::Depth { update, .. } = &data {
-            self.books.update(update);
+    fn tell(&mut self, said: Said) {
+        match said {
+            Said::Market(data) => {
+                if let MarketData::Depth { update, .. } = &data {
+                    self.books.update(update);
+                }
+                self.shared.tell(VenueEvent::Market(data));
+            }
+            Said::Other(other) => {
+                let (stream, payload) = *other;
+                self.shared.tell_stream(stream, StreamNews::Message(payload));
+            }
         }
-        self.shared.tell(VenueEvent::Market(data));
     }
 
     async fn send(&mut self, leg: LegId, message: Message) {
@@ -326,7 +400,7 @@ impl Connections {
     }
 
     fn depth(&self, name: &str) -> Option<InstrumentId> {
-        self.places.get(name).filter(|place| place.stream == StreamKind::Depth).map(|place| place.instrument)
+        self.places.get(name).and_then(Place::book)
     }
 
     /// Does what was decided. More may be decided meanwhile.
@@ -334,7 +408,7 @@ impl Connections {
         while !self.effects.is_empty() {
             for effect in std::mem::take(&mut self.effects) {
                 match effect {
-                    Effect::Pass(data) => self.tell(data),
+                    Effect::Pass(said) => self.tell(said),
                     Effect::Open { leg, failures } => {
                         let (shared, mut stopped) = (Arc::clone(&self.shared), stopped.clone());
                         self.opening.spawn(async move {
@@ -365,18 +439,27 @@ impl Connections {
                             self.books.ended(instrument);
                         }
                         self.places.remove(&name);
+                        self.count_others();
                     }
                     Effect::Down { name } => {
                         if let Some(instrument) = self.depth(&name) {
                             self.books.asked(instrument);
                         }
-                        if let Some(Place { instrument, stream }) = self.places.get(&name).copied() {
-                            self.shared.tell(VenueEvent::StreamDown { instrument, stream });
+                        match self.places.get(&name).cloned() {
+                            Some(Place::Engine { instrument, stream }) => {
+                                self.shared.tell(VenueEvent::StreamDown { instrument, stream });
+                            }
+                            Some(Place::Owner(stream)) => self.shared.tell_stream(stream, StreamNews::Down),
+                            None => {}
                         }
                     }
                     Effect::Up { name } => {
-                        if let Some(Place { instrument, stream }) = self.places.get(&name).copied() {
-                            self.shared.tell(VenueEvent::StreamUp { instrument, stream });
+                        match self.places.get(&name).cloned() {
+                            Some(Place::Engine { instrument, stream }) => {
+                                self.shared.tell(VenueEvent::StreamUp { instrument, stream });
+                            }
+                            Some(Place::Owner(stream)) => self.shared.tell_stream(stream, StreamNews::Up),
+                            None => {}
                         }
                         if let Some(instrument) = self.depth(&name) {
                             self.books.again(instrument);

@@ -22,6 +22,14 @@ pub struct SocketLimits {
     pub streams_per_connection: usize,
 }
 
+impl SocketLimits {
+    /// For what is sent on one stream socket. One message a second is left for the pong that
+    /// the library sends by itself.
+    pub fn messages(&self) -> Rolling {
+        Rolling::new(Micros::from_secs(1), self.messages_per_second.saturating_sub(1))
+    }
+}
+
 impl Default for SocketLimits {
     fn default() -> Self {
         SocketLimits {
@@ -42,9 +50,25 @@ pub struct Rolling {
 }
 
 impl Rolling {
-    /// `limit` in any stretch of this length.
+    /// `limit` in any stretch of this length, and at least one: or nothing would ever go.
     pub const fn new(within: Micros, limit: usize) -> Self {
         Rolling { within, limit, times: VecDeque::new() }
+    }
+
+    /// How long until one more may be counted; zero if it may now.
+    pub fn wait(&self, now: Timestamp) -> Micros {
+        // The one that must have left the stretch before another may enter it.
+        let oldest = self.times.len().checked_sub(self.limit.max(1)).and_then(|place| self.times.get(place));
+        oldest.map_or(Micros(0), |oldest| oldest.plus(self.within).since(now))
+    }
+
+    /// Counts one, whether it may be or not.
+    pub fn count(&mut self, now: Timestamp) {
+        while self.times.front().is_some_and(|time| time.plus(self.within) <= now) {
+            self.times.pop_front();
+        }
+        // Never before an earlier one, also if the clock was set back.
+        self.times.push_back(self.times.back().map_or(now, |last| now.max(*last)));
     }
 
     /// Counts one more, or says how long to wait.
@@ -52,25 +76,13 @@ impl Rolling {
     /// # Errors
     /// The time until it may be tried again.
     pub fn admit(&mut self, now: Timestamp) -> Result<(), Micros> {
-        self.admit_leaving(now, 0)
-    }
-
-    /// Like [`Rolling::admit`], but leaves room for so many of another's.
-    ///
-    /// # Errors
-    /// The time until it may be tried again.
-    pub fn admit_leaving(&mut self, now: Timestamp, room: usize) -> Result<(), Micros> {
-        while self.times.front().is_some_and(|time| time.plus(self.within) <= now) {
-            self.times.pop_front();
+        match self.wait(now) {
+            Micros(0) => {
+                self.count(now);
+                Ok(())
+            }
+            wait => Err(wait),
         }
-        let limit = self.limit.saturating_sub(room).max(1);
-        if self.times.len() < limit {
-            // Never before an earlier one, also if the clock was set back.
-            self.times.push_back(self.times.back().map_or(now, |last| now.max(*last)));
-            return Ok(());
-        }
-        let first = self.times.get(self.times.len().saturating_sub(limit));
-        Err(first.map_or(self.within, |first| first.plus(self.within).since(now)))
     }
 
     /// Another rule; what was counted stays.

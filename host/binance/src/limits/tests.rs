@@ -208,19 +208,52 @@ fn the_first_requests_count_too() {
 }
 
 #[test]
-fn a_rolling_limit_holds_in_any_stretch() {
+fn a_rolling_limit_is_kept_when_its_rule_changes() {
     let mut rolling = Rolling::new(Micros(SECOND), 3);
     let at = |tenths: u64| Timestamp(MINUTE + tenths * SECOND / 10);
     for tenths in [0, 1, 9] {
         rolling.admit(at(tenths)).unwrap();
     }
     assert_eq!(rolling.admit(at(9)), Err(Micros(SECOND / 10)));
-    rolling.admit(at(10)).unwrap();
-    assert_eq!(rolling.admit(at(10)), Err(Micros(SECOND / 10)));
+    rolling.set(Micros(2 * SECOND), 3);
+    assert_eq!(rolling.admit(at(10)), Err(Micros(SECOND)));
     assert_eq!(rolling.usage(at(10)), (3, 3));
-    // Room is left for pongs.
-    assert!(rolling.admit_leaving(at(11), 1).is_err());
-    rolling.admit(at(11)).unwrap();
+}
+
+#[test]
+fn a_pong_always_has_room() {
+    for (limit, own) in [(5, 4), (2, 1), (1, 1), (0, 1)] {
+        let sockets = SocketLimits { messages_per_second: limit, ..SocketLimits::default() };
+        let mut messages = sockets.messages();
+        let admitted = (0..10).filter(|_| messages.admit(Timestamp(MINUTE)).is_ok()).count();
+        assert_eq!(admitted, own);
+    }
+}
+
+proptest! {
+    /// However the requests fall, no stretch holds more than it may, and none is refused without need.
+    #[test]
+    fn no_stretch_holds_too_much(gaps in prop::collection::vec(0u64..700_000, 1..80), limit in 1usize..6) {
+        let mut rolling = Rolling::new(Micros(SECOND), limit);
+        let mut done: Vec<u64> = Vec::new();
+        let mut now = 5 * SECOND;
+        for gap in gaps {
+            now += gap;
+            let recent = done.iter().filter(|then| **then + SECOND > now).count();
+            prop_assert_eq!(rolling.usage(Timestamp(now)).0, recent);
+            match rolling.admit(Timestamp(now)) {
+                Ok(()) => {
+                    prop_assert!(recent < limit);
+                    done.push(now);
+                }
+                Err(wait) => {
+                    prop_assert!(recent >= limit);
+                    prop_assert_eq!(rolling.wait(Timestamp(now).plus(wait)), Micros(0));
+                    prop_assert!(rolling.wait(Timestamp(now + wait.0 - 1)).0 > 0);
+                }
+            }
+        }
+    }
 }
 
 /// What the venue counts, by its own clock.

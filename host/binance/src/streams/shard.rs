@@ -6,19 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use ringfence_model::{Micros, Timestamp};
 
 use super::Mark;
+pub use super::effect::{Answer, Effect};
 use super::handover::Handover;
-use super::pace::Pace;
+pub use super::leg::LegId;
+use super::leg::{Asked, Leg};
 use super::silence::Silence;
+use crate::limits::SocketLimits;
 use crate::reconnect::Backoff;
 
-/// Number of a connection: 1, 2, 3 …
-pub type LegId = u64;
-
-/// How patient one connection is, and what the venue allows on it.
+/// How patient one connection is. What the venue allows on it is in [`SocketLimits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShardRules {
-    /// Client messages in a second, pings and pongs among them.
-    pub messages_per_second: usize,
     /// Names in one message; longer ones are refused by the venue.
     pub names: usize,
     /// How often a ping is sent. The venue counts pings, so none is sent at the start.
@@ -38,7 +36,6 @@ pub struct ShardRules {
 impl Default for ShardRules {
     fn default() -> Self {
         ShardRules {
-            messages_per_second: 5,
             names: 200,
             ping_every: Micros::from_secs(15),
             silent_after: Micros::from_secs(45),
@@ -48,52 +45,6 @@ impl Default for ShardRules {
             settle: Micros::from_secs(3),
         }
     }
-}
-
-/// What has to be done, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "fields are named after what they hold")]
-pub enum Effect<T> {
-    /// Open a connection; the number of failures so far chooses the address.
-    Open {
-        leg: LegId,
-        failures: u32,
-    },
-    Send {
-        leg: LegId,
-        text: String,
-    },
-    Ping {
-        leg: LegId,
-    },
-    Close {
-        leg: LegId,
-    },
-    /// The venue was asked for a stream: from now on there may be messages.
-    Asked {
-        name: String,
-    },
-    /// The venue has begun the stream: what was read elsewhere from now on is not older.
-    Begun {
-        name: String,
-    },
-    Ended {
-        name: String,
-    },
-    /// Messages may be missing from here.
-    Down {
-        name: String,
-    },
-    /// Nothing is missing any more from here.
-    Up {
-        name: String,
-    },
-    /// A message, once and in order.
-    Pass(T),
-    /// For the operator.
-    Notice(String),
-    /// For the operator, loudly: it does not mend itself.
-    Alarm(String),
 }
 
 #[derive(Debug)]
@@ -107,40 +58,11 @@ struct Want {
     cut: bool,
 }
 
-/// A message of ours that the venue has not confirmed yet.
-#[derive(Debug)]
-struct Asked {
-    at: Timestamp,
-    names: Vec<String>,
-    begins: bool,
-}
-
-#[derive(Debug)]
-struct Leg {
-    id: LegId,
-    opened: Option<Timestamp>,
-    /// When the venue first confirmed something here.
-    confirmed: Option<Timestamp>,
-    asked: BTreeSet<String>,
-    unconfirmed: BTreeMap<u64, Asked>,
-    heard: Timestamp,
-    ping_at: Timestamp,
-    pace: Pace,
-}
-
-/// The venue's answer to a message of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Echoed; errors may come without.
-    pub id: Option<u64>,
-    /// Why the venue refuses, if it does.
-    pub refusal: Option<String>,
-}
-
 /// One connection. See the module's documentation.
 #[derive(Debug)]
 pub struct Shard<T> {
     rules: ShardRules,
+    sockets: SocketLimits,
     wanted: BTreeMap<String, Want>,
     /// The one that counts, and the one that shall replace it.
     legs: Vec<Leg>,
@@ -161,9 +83,10 @@ fn alarming(failures: u32) -> bool {
 
 impl<T> Shard<T> {
     /// Nothing is wanted yet; `seed` spreads what happens at random.
-    pub fn new(rules: ShardRules, seed: u64) -> Self {
+    pub fn new(rules: ShardRules, sockets: SocketLimits, seed: u64) -> Self {
         Shard {
             rules,
+            sockets,
             wanted: BTreeMap::new(),
             legs: Vec::new(),
             handover: None,
@@ -177,9 +100,9 @@ impl<T> Shard<T> {
         }
     }
 
-    /// A stream is wanted from now on.
-    pub fn want(&mut self, now: Timestamp, name: &str) {
-        let want = || Want { is_up: false, told_down: false, silence: Silence::new(now), last: None, cut: false };
+    /// A stream is wanted from now on; `silence` is what is thought of its pauses.
+    pub fn want(&mut self, name: &str, silence: Silence) {
+        let want = || Want { is_up: false, told_down: false, silence, last: None, cut: false };
         self.wanted.entry(name.to_owned()).or_insert_with(want);
     }
 
@@ -206,17 +129,7 @@ impl<T> Shard<T> {
     fn open(&mut self, now: Timestamp, out: &mut Vec<Effect<T>>) {
         let id = self.next_leg;
         self.next_leg = self.next_leg.saturating_add(1);
-        self.legs.push(Leg {
-            id,
-            opened: None,
-            confirmed: None,
-            asked: BTreeSet::new(),
-            unconfirmed: BTreeMap::new(),
-            heard: now,
-            ping_at: Timestamp(u64::MAX),
-            // One is left for the pong that the library sends by itself.
-            pace: Pace::new(self.rules.messages_per_second.saturating_sub(1).max(1), Micros::from_secs(1)),
-        });
+        self.legs.push(Leg::new(id, now, &self.sockets));
         let failures = if self.legs.len() > 1 { self.renewal.attempts() } else { self.backoff.attempts() };
         out.push(Effect::Open { leg: id, failures });
     }
@@ -260,7 +173,7 @@ impl<T> Shard<T> {
         if let Some(since) = leg.confirmed {
             self.backoff.lasted(std::time::Duration::from_micros(now.since(since).0));
         }
-        if self.legs.first().is_some_and(|new| new.confirmed.is_some() && new.unconfirmed.is_empty()) {
+        if self.legs.first().is_some_and(Leg::is_settled) {
             // The new one carries everything already.
             out.push(Effect::Notice(format!("market streams lost while they were renewed ({why})")));
             self.take_over(now, out);
@@ -448,7 +361,7 @@ impl<T> Shard<T> {
 
     /// Sends one message of what is wanted and not asked for, or the other way around.
     fn ask(&mut self, now: Timestamp, out: &mut Vec<Effect<T>>) {
-        let Some(leg) = self.legs.last_mut().filter(|leg| leg.opened.is_some() && leg.pace.wait(now).0 == 0) else {
+        let Some(leg) = self.legs.last_mut().filter(|leg| leg.opened.is_some() && leg.messages.wait(now).0 == 0) else {
             return;
         };
         let begin: Vec<_> =
@@ -465,7 +378,7 @@ impl<T> Shard<T> {
         }
         let id = self.next_id;
         self.next_id = self.next_id.saturating_add(1);
-        leg.pace.count(now);
+        leg.messages.count(now);
         let text = serde_json::json!({ "method": method, "params": names, "id": id }).to_string();
         for name in &names {
             if begins {
@@ -488,14 +401,6 @@ impl<T> Shard<T> {
         })
     }
 
-    fn overdue(&self, leg: &Leg) -> Option<Timestamp> {
-        leg.unconfirmed.values().next().map(|asked| {
-            let soon = asked.at.plus(self.rules.confirm_within);
-            let at_last = asked.at.plus(self.rules.confirm_at_last);
-            soon.max(at_last.min(leg.heard.plus(Micros::from_secs(1))))
-        })
-    }
-
     /// Time goes on. Call it after anything that happened, and when [`Shard::next`] says so.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Effect<T>>) {
         for leg in self.legs.iter().filter(|leg| leg.opened.is_some()).map(|leg| leg.id).collect::<Vec<_>>() {
@@ -503,19 +408,13 @@ impl<T> Shard<T> {
             let Some(leg) = self.legs.iter().find(|known| known.id == leg) else {
                 continue;
             };
-            let dead = if self.overdue(leg).is_some_and(|at| at <= now) {
-                Some("a subscription was not confirmed in time")
-            } else if now.since(leg.heard) > rules.silent_after {
-                Some("silent")
-            } else {
-                None
-            };
+            let dead = leg.dead(&rules, now);
             let id = leg.id;
             if let Some(why) = dead {
                 out.push(Effect::Close { leg: id });
                 self.lost(now, id, why, out);
-            } else if let Some(leg) = self.leg(id).filter(|leg| leg.ping_at <= now && leg.pace.wait(now).0 == 0) {
-                leg.pace.count(now);
+            } else if let Some(leg) = self.leg(id).filter(|leg| leg.ping_at <= now && leg.messages.wait(now).0 == 0) {
+                leg.messages.count(now);
                 leg.ping_at = now.plus(rules.ping_every);
                 out.push(Effect::Ping { leg: id });
             }
@@ -530,7 +429,7 @@ impl<T> Shard<T> {
         if self.legs.len() == 1 {
             self.look_after(now, out);
         } else if self.legs.len() > 1 && !self.differs() {
-            let ready = self.legs.last().is_some_and(|leg| leg.confirmed.is_some() && leg.unconfirmed.is_empty());
+            let ready = self.legs.last().is_some_and(Leg::is_settled);
             if ready {
                 let at = *self.settle_at.get_or_insert(now.plus(self.rules.settle));
                 if at <= now {
@@ -544,7 +443,7 @@ impl<T> Shard<T> {
 
     /// Renews a connection that is old, or one of whose streams has stopped.
     fn look_after(&mut self, now: Timestamp, out: &mut Vec<Effect<T>>) {
-        let settled = self.legs.first().is_some_and(|leg| leg.confirmed.is_some() && leg.unconfirmed.is_empty());
+        let settled = self.legs.first().is_some_and(Leg::is_settled);
         if !settled || self.differs() {
             return;
         }
@@ -574,9 +473,9 @@ impl<T> Shard<T> {
         let mut next: Option<Timestamp> = None;
         let mut at = |time: Timestamp| next = Some(next.map_or(time, |known| known.min(time)));
         for leg in self.legs.iter().filter(|leg| leg.opened.is_some()) {
-            at(leg.ping_at.max(now.plus(leg.pace.wait(now))));
+            at(leg.ping_at.max(now.plus(leg.messages.wait(now))));
             at(leg.heard.plus(self.rules.silent_after).plus(Micros(1)));
-            if let Some(overdue) = self.overdue(leg) {
+            if let Some(overdue) = leg.overdue(&self.rules) {
                 at(overdue);
             }
         }
@@ -584,7 +483,7 @@ impl<T> Shard<T> {
             at(self.retry_at);
         }
         if let Some(leg) = self.legs.last().filter(|leg| leg.opened.is_some() && self.differs()) {
-            at(now.plus(leg.pace.wait(now)));
+            at(now.plus(leg.messages.wait(now)));
         }
         if let Some(settle) = self.settle_at {
             at(settle);

@@ -25,8 +25,9 @@ struct Desk {
 
 impl Desk {
     fn new(names: &[&str]) -> Desk {
-        let mut desk = Desk { shard: Shard::new(ShardRules::default(), 1), now: SECOND, out: Vec::new() };
-        names.iter().for_each(|name| desk.shard.want(at(SECOND), name));
+        let shard = Shard::new(ShardRules::default(), SocketLimits::default(), 1);
+        let mut desk = Desk { shard, now: SECOND, out: Vec::new() };
+        names.iter().for_each(|name| desk.shard.want(name, Silence::new(at(SECOND))));
         desk
     }
 

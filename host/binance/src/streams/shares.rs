@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 
 use ringfence_model::{Micros, Timestamp};
 
-/// What the venue allows, and how patient the host is.
+use crate::limits::SocketLimits;
+
+/// How patient the host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShareRules {
-    /// Streams of one connection.
-    pub per_connection: usize,
     /// How long a stream runs on when nobody wants it.
     pub grace: Micros,
 }
 
 impl Default for ShareRules {
-    /// The venue's limit of streams; five seconds.
+    /// Five seconds.
     fn default() -> Self {
-        ShareRules { per_connection: 1_024, grace: Micros::from_secs(5) }
+        ShareRules { grace: Micros::from_secs(5) }
     }
 }
 
@@ -37,9 +37,10 @@ pub enum Change {
 }
 
 /// All wanted streams.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Shares {
     rules: ShareRules,
+    per_connection: usize,
     streams: BTreeMap<String, Running>,
     /// Streams of each connection.
     loads: Vec<usize>,
@@ -47,8 +48,8 @@ pub struct Shares {
 
 impl Shares {
     /// Nobody wants anything yet.
-    pub const fn new(rules: ShareRules) -> Self {
-        Shares { rules, streams: BTreeMap::new(), loads: Vec::new() }
+    pub const fn new(rules: ShareRules, sockets: &SocketLimits) -> Self {
+        Shares { rules, per_connection: sockets.streams_per_connection, streams: BTreeMap::new(), loads: Vec::new() }
     }
 
     /// Somebody wants a stream; what has to be done if it does not run.
@@ -58,7 +59,7 @@ impl Shares {
             running.ends_at = None;
             return None;
         }
-        let free = |load: &usize| *load < self.rules.per_connection.max(1);
+        let free = |load: &usize| *load < self.per_connection.max(1);
         let shard = self.loads.iter().position(free).unwrap_or(self.loads.len());
         match self.loads.get_mut(shard) {
             Some(load) => *load = load.saturating_add(1),
@@ -118,8 +119,8 @@ mod tests {
         fn streams_run_while_they_are_wanted(
             steps in prop::collection::vec((any::<bool>(), 0u8..12, 0u64..3), 1..200),
         ) {
-            let rules = ShareRules { per_connection: 3, grace: Micros(2) };
-            let mut shares = Shares::new(rules);
+            let sockets = SocketLimits { streams_per_connection: 3, ..SocketLimits::default() };
+            let mut shares = Shares::new(ShareRules { grace: Micros(2) }, &sockets);
             let mut running: HashMap<String, usize> = HashMap::new();
             let mut users: HashMap<String, u32> = HashMap::new();
             let mut left: HashMap<String, u64> = HashMap::new();

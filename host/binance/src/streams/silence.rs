@@ -22,12 +22,19 @@ pub struct Silence {
     longest: Micros,
     /// How often it was suspected since its last word: patience doubles.
     suspected: u32,
+    /// Silence means nothing.
+    is_rare: bool,
 }
 
 impl Silence {
     /// A stream that has just begun.
     pub const fn new(now: Timestamp) -> Self {
-        Silence { since: now, said_anything: false, longest: Micros(0), suspected: 0 }
+        Silence { since: now, said_anything: false, longest: Micros(0), suspected: 0, is_rare: false }
+    }
+
+    /// One whose messages may be days apart: it is never suspected.
+    pub const fn rare(now: Timestamp) -> Self {
+        Silence { is_rare: true, ..Silence::new(now) }
     }
 
     /// It said something.
@@ -49,6 +56,9 @@ impl Silence {
 
     /// When it becomes suspect.
     pub fn suspect_at(&self) -> Timestamp {
+        if self.is_rare {
+            return Timestamp(u64::MAX);
+        }
         let usual = if self.said_anything { FLOOR.0.max(self.longest.0.saturating_mul(FACTOR)) } else { FIRST.0 };
         let patience = usual.saturating_mul(1 << self.suspected.min(16)).min(LONGEST.0);
         self.since.plus(Micros(patience))
@@ -82,6 +92,14 @@ mod tests {
         assert_eq!(busy.suspect_at(), Timestamp(10 * SECOND + 60 * SECOND));
         let after = quiet.suspect_at().since(Timestamp(9_000 * SECOND));
         assert!(after.0 >= 350 * SECOND, "{after:?}");
+    }
+
+    #[test]
+    fn a_rare_stream_is_never_suspected() {
+        let mut rare = Silence::rare(Timestamp(0));
+        rare.heard(Timestamp(SECOND));
+        rare.restart(Timestamp(9 * SECOND));
+        assert_eq!(rare.suspect_at(), Timestamp(u64::MAX));
     }
 
     #[test]

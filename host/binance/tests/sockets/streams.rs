@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use ringfence_binance::{Client, ClientEvent};
+use ringfence_binance::{Client, ClientEvent, StreamNews};
 use ringfence_model::venue::{MarketData, VenueEvent};
 use ringfence_model::{Instrument, InstrumentId, StreamKind, Timestamp};
+use ringfence_wire::stream::MarketStream;
+use ringfence_wire::stream::name::{Interval, Levels, Speed, SymbolStream, Window, Zone};
+use ringfence_wire::stream::payload::Payload;
 use serde_json::json;
 
 use super::venue::{PATIENCE, Peer, Reply, Told, Venue, combined, documented, is, is_down, is_up, told, trade_id};
@@ -94,6 +97,119 @@ async fn documented_events_come_out_parsed() {
     );
     assert_eq!((client.counts().received, client.counts().unparsed), (7, 0));
     assert!(venue.seen(DEPTH).is_empty());
+}
+
+/// Each spot stream that plugins can't have: asked for by its name, told in the venue's own
+/// words, ended when the last who wanted it has left.
+#[tokio::test]
+async fn every_other_stream_of_the_venue_can_be_followed() {
+    let mut venue = Venue::start().await;
+    let (client, instruments, mut told) = venue.market_client().await;
+    let of_bnb = |stream| MarketStream::of("BNBBTC", stream);
+    let day = Interval::of_name("1d").unwrap();
+    let streams = [
+        (of_bnb(SymbolStream::BlockTrade), "bnbbtc@blockTrade", "block-trade-streams"),
+        (of_bnb(SymbolStream::AveragePrice), "bnbbtc@avgPrice", "average-price"),
+        (of_bnb(SymbolStream::ReferencePrice), "bnbbtc@referencePrice", "reference-price-streams"),
+        (of_bnb(SymbolStream::MiniTicker), "bnbbtc@miniTicker", "individual-symbol-mini-ticker-stream"),
+        (
+            of_bnb(SymbolStream::WindowTicker(Window::OneHour)),
+            "bnbbtc@ticker_1h",
+            "individual-symbol-rolling-window-statistics-streams",
+        ),
+        (
+            of_bnb(SymbolStream::Kline(day, Zone::East8)),
+            "bnbbtc@kline_1d@+08:00",
+            "kline-candlestick-streams-with-timezone-offset",
+        ),
+        (of_bnb(SymbolStream::PartialDepth(Levels::Ten, Speed::Slow)), "bnbbtc@depth10", "partial-book-depth-streams"),
+        (of_bnb(SymbolStream::Depth(Speed::Slow)), "bnbbtc@depth", "diff-depth-stream"),
+        (MarketStream::AllMiniTickers, "!miniTicker@arr", "individual-symbol-mini-ticker-stream"),
+        (
+            MarketStream::AllWindowTickers(Window::FourHours),
+            "!ticker_4h@arr",
+            "individual-symbol-rolling-window-statistics-streams",
+        ),
+        // Nobody's instrument: plugins can't have it, whatever it is.
+        (MarketStream::of("DOGEUSDT", SymbolStream::Trade), "dogeusdt@trade", "trade-streams"),
+    ];
+    for (stream, ..) in &streams {
+        client.follow(stream);
+    }
+    // Twice wanted, one of them plugins' by another way, is once asked for.
+    client.follow(&streams[0].0);
+    client.follow(&of_bnb(SymbolStream::Trade));
+    client.subscribe(of(&instruments, "BNBBTC"), StreamKind::Trades);
+    let mut peer = venue.stream().await;
+    let mut asked = Vec::new();
+    while asked.len() < streams.len() + 1 {
+        asked.extend(peer.begin().await);
+    }
+    asked.sort();
+    let mut wanted: Vec<_> = streams.iter().map(|(_, name, _)| (*name).to_owned()).collect();
+    wanted.push("bnbbtc@trade".to_owned());
+    wanted.sort();
+    assert_eq!(asked, wanted);
+
+    let body = |name: &str, file: &str| {
+        let one = documented(&format!("streams/{file}.1.json"));
+        if name.ends_with("@arr") { format!("[{one}]") } else { one }
+    };
+    for (_, name, file) in &streams {
+        peer.send(combined(name, &body(name, file))).await;
+    }
+    peer.send(combined("bnbbtc@blockTrade", "{}")).await;
+    peer.trade("BNBBTC", 7).await;
+    let all = told.trade(7).await;
+    let mut got = Vec::new();
+    for event in &all {
+        match event {
+            ClientEvent::Stream { stream, news: StreamNews::Message(payload), .. } => got.push((stream, payload)),
+            ClientEvent::Unparsed { error } => {
+                assert!(error.starts_with("stream bnbbtc@blockTrade: blockTrade:"), "{error}")
+            }
+            ClientEvent::Notice(_) => {}
+            ClientEvent::Venue { event: VenueEvent::Market(MarketData::Trade { .. }), .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(got.len(), streams.len(), "{all:?}");
+    for ((stream, payload), (wanted, name, file)) in got.into_iter().zip(&streams) {
+        assert_eq!(stream, wanted);
+        assert_eq!(payload, &Payload::read(wanted, body(name, file).as_bytes()).unwrap(), "{name}");
+    }
+    assert_eq!(client.counts().unparsed, 1);
+    assert!(venue.seen(DEPTH).is_empty(), "a book is for who has it built");
+
+    // A lost connection is told of each, and when it is back.
+    peer.goodbye().await;
+    let mut down = BTreeSet::new();
+    while down.len() < streams.len() {
+        if let ClientEvent::Stream { stream, news: StreamNews::Down, .. } = told.next("all down").await {
+            assert!(down.insert(stream));
+        }
+    }
+    let mut peer = venue.stream().await;
+    let mut again = Vec::new();
+    while again.len() < wanted.len() {
+        again.extend(peer.begin().await);
+    }
+    let mut up = BTreeSet::new();
+    while up.len() < streams.len() {
+        if let ClientEvent::Stream { stream, news: StreamNews::Up, .. } = told.next("all up").await {
+            assert!(up.insert(stream));
+        }
+    }
+    assert_eq!(up, down);
+    // Two of three, and one of two, have left: both go on.
+    client.unfollow(&of_bnb(SymbolStream::Trade));
+    client.unfollow(&streams[0].0);
+    client.unfollow(&streams[1].0);
+    assert_eq!(peer.ask_for("UNSUBSCRIBE").await.1, ["bnbbtc@avgPrice"]);
+    client.unfollow(&streams[0].0);
+    assert_eq!(peer.ask_for("UNSUBSCRIBE").await.1, ["bnbbtc@blockTrade"]);
+    client.unsubscribe(of(&instruments, "BNBBTC"), StreamKind::Trades);
+    assert_eq!(peer.ask_for("UNSUBSCRIBE").await.1, ["bnbbtc@trade"]);
 }
 
 #[tokio::test]

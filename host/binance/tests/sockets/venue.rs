@@ -171,7 +171,7 @@ fn net() -> Arc<Net> {
 /// The defaults, but what only waits waits shortly.
 fn tuning() -> Tuning {
     Tuning {
-        shares: ShareRules { grace: Micros::from_millis(20), ..ShareRules::default() },
+        shares: ShareRules { grace: Micros::from_millis(20) },
         connection: ShardRules { settle: Micros::from_millis(100), ..ShardRules::default() },
         ..Tuning::default()
     }

@@ -177,6 +177,8 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         let (hub, feed) = (hub_sender.clone(), feed.clone());
         Arc::new(move |event: ClientEvent| match event {
             ClientEvent::Venue { received, event } => hub.send(Input::Venue { received, event }),
+            // Nobody here asks for what plugins can't have.
+            ClientEvent::Stream { .. } => {}
             ClientEvent::Unparsed { error } => feed.problem(error),
             ClientEvent::Notice(text) => feed.say(text),
             ClientEvent::Alarm(text) => {

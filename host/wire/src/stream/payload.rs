@@ -2,9 +2,67 @@
 //! bytes to the model is [`super::StreamParser`]; this is for whoever needs the rest.
 
 use ringfence_model::Decimal;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::name::{MarketStream, SymbolStream};
+use crate::WireError;
 use crate::number::{self, Amount, optional};
+use crate::rest::DepthSnapshot;
+
+/// A message of any market stream.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the names are the streams'")]
+pub enum Payload {
+    Trade(Trade),
+    AggregateTrade(AggregateTrade),
+    BlockTrade(Trade),
+    BookTicker(BookTicker),
+    AveragePrice(AveragePrice),
+    ReferencePrice(ReferencePrice),
+    MiniTicker(MiniTicker),
+    /// Of all symbols that have changed.
+    MiniTickers(Vec<MiniTicker>),
+    /// Over 24 hours, or over one of the shorter windows.
+    Ticker(Box<Ticker>),
+    /// Of all symbols that have changed.
+    Tickers(Vec<Ticker>),
+    Kline(Box<Kline>),
+    PartialDepth(DepthSnapshot),
+    Depth(DepthUpdate),
+}
+
+fn json<T: DeserializeOwned>(what: &'static str, raw: &[u8]) -> Result<T, WireError> {
+    serde_json::from_slice(raw).map_err(|error| WireError::json(what, &error, raw))
+}
+
+impl Payload {
+    /// Reads the `data` of a message of this stream.
+    ///
+    /// # Errors
+    /// It is no JSON, or not what the stream carries.
+    pub fn read(stream: &MarketStream, raw: &[u8]) -> Result<Self, WireError> {
+        let stream = match stream {
+            MarketStream::AllMiniTickers => return json("miniTicker array", raw).map(Payload::MiniTickers),
+            MarketStream::AllWindowTickers(_) => return json("window ticker array", raw).map(Payload::Tickers),
+            MarketStream::Symbol { stream, .. } => stream,
+        };
+        match stream {
+            SymbolStream::Trade => json("trade", raw).map(Payload::Trade),
+            SymbolStream::AggregateTrade => json("aggTrade", raw).map(Payload::AggregateTrade),
+            SymbolStream::BlockTrade => json("blockTrade", raw).map(Payload::BlockTrade),
+            SymbolStream::BookTicker => json("bookTicker", raw).map(Payload::BookTicker),
+            SymbolStream::AveragePrice => json("avgPrice", raw).map(Payload::AveragePrice),
+            SymbolStream::ReferencePrice => json("referencePrice", raw).map(Payload::ReferencePrice),
+            SymbolStream::MiniTicker => json("miniTicker", raw).map(Payload::MiniTicker),
+            SymbolStream::Ticker => json("ticker", raw).map(Payload::Ticker),
+            SymbolStream::WindowTicker(_) => json("window ticker", raw).map(Payload::Ticker),
+            SymbolStream::Kline(..) => json("kline", raw).map(Payload::Kline),
+            SymbolStream::PartialDepth(..) => json("partial depth", raw).map(Payload::PartialDepth),
+            SymbolStream::Depth(_) => json("depthUpdate", raw).map(Payload::Depth),
+        }
+    }
+}
 
 /// `trade`, `blockTrade` (no `M`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -247,6 +305,13 @@ pub struct DepthUpdate {
     pub bids: Vec<(Amount, Amount)>,
     #[serde(rename = "a")]
     pub asks: Vec<(Amount, Amount)>,
+}
+
+impl DepthUpdate {
+    /// The first update that it surely holds: it follows whatever ended right before that.
+    pub fn first(&self) -> u64 {
+        super::first_of(self.first_update_id, self.previous_update_id)
+    }
 }
 
 /// `serverShutdown`: the venue promises no time after it.
