@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use ringfence_binance::Credentials;
+use ringfence_engine::book::LocalBook;
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, EngineError, Output};
 use ringfence_exchange::recording::{Recording, RecordingError, first_time, symbol_of};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, ExchangeError, SymbolConfig};
+use ringfence_model::event::Book;
 use ringfence_model::strategy::{Mode, StopReason, Value};
 use ringfence_model::venue::{MarketData, VenueEvent};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
@@ -23,6 +25,8 @@ use crate::venue::Venue;
 
 /// How many problems are kept word for word; all are counted.
 const PROBLEMS_KEPT: usize = 100;
+/// Levels a side of a book that a recording's messages make.
+const BOOK_LEVELS: usize = 1_000;
 /// How often the engine's own clock is looked at.
 const ENGINE_BEAT: Micros = Micros::from_millis(500);
 /// A run that isn't quiet after this many steps of cancelling is reported as it stands.
@@ -111,6 +115,8 @@ pub struct Run {
     config: RunConfig,
     venue: Venue,
     instruments: Vec<Instrument>,
+    /// Of a recording, by instrument: for who follows depth when its snapshot is long past.
+    books: Vec<LocalBook>,
     parser: StreamParser,
     engine: Engine,
     seats: Vec<Seat>,
@@ -172,6 +178,7 @@ impl Run {
         })?;
         Ok(Run {
             venue: Venue::new(exchange, credentials),
+            books: instruments.iter().map(|instrument| LocalBook::new(instrument.id)).collect(),
             instruments,
             parser,
             engine,
@@ -286,6 +293,7 @@ impl Run {
                     }
                     self.advance(now)?;
                     self.venue.exchange.play(now, &data);
+                    self.record_book(&data);
                     self.market(data)?;
                 }
                 Err(error) => self.problem(format!("{}: line {}: {error}", path.display(), line.number)),
@@ -335,6 +343,40 @@ impl Run {
         if self.problems.len() < PROBLEMS_KEPT {
             self.problems.push(what);
         }
+    }
+
+    fn record_book(&mut self, data: &MarketData) {
+        let instrument = match data {
+            MarketData::Depth { update, .. } => update.instrument,
+            MarketData::Book { book, .. } => book.instrument,
+            _ => return,
+        };
+        let Some(known) = usize::try_from(instrument.0).ok().and_then(|index| self.books.get_mut(index)) else {
+            return;
+        };
+        match data {
+            MarketData::Depth { update, .. } => drop(known.update(update)),
+            MarketData::Book { book, .. } => known.snapshot(book),
+            _ => {}
+        }
+    }
+
+    /// Whether who begins to follow depth now must be given a book: the generated market never
+    /// tells one by itself, a recording does so once.
+    fn owes_book(&self, instrument: InstrumentId) -> bool {
+        let recorded = || usize::try_from(instrument.0).ok().and_then(|index| self.books.get(index));
+        !matches!(self.config.source, Source::Recording(_)) || recorded().is_some_and(LocalBook::is_in_sync)
+    }
+
+    /// What the venue answers to a request for a depth snapshot. Of a recording only what it has
+    /// told of depth: the exchange's own book knows newer quotes, too, and is of no update.
+    fn book(&mut self, now: Timestamp, instrument: InstrumentId) -> Result<Option<Book>, BacktestError> {
+        let Ok(index) = usize::try_from(instrument.0) else { return Ok(None) };
+        if matches!(self.config.source, Source::Recording(_)) {
+            return Ok(self.books.get(index).and_then(|book| book.top(BOOK_LEVELS)));
+        }
+        let Some(instrument) = self.instruments.get(index) else { return Ok(None) };
+        Ok(Some(self.venue.book(now, instrument)?))
     }
 
     /// A market message: own orders that it touched come first, as they would on the venue.
@@ -400,10 +442,11 @@ impl Run {
                 self.engine.history(now, seat, request, klines.unwrap_or_default(), complete, &mut self.out);
                 None
             }
-            Output::Deliver { .. }
-            | Output::Subscribe { .. }
-            | Output::Unsubscribe { .. }
-            | Output::Unattributed { .. } => None,
+            // The stream runs already; this is its book.
+            Output::Subscribe { instrument, .. } => {
+                self.book(now, instrument)?.map(|book| VenueEvent::Market(MarketData::Book { ts: None, book }))
+            }
+            Output::Deliver { .. } | Output::Unsubscribe { .. } | Output::Unattributed { .. } => None,
         };
         // The venue's user stream speaks before the answer is back.
         self.user_events()?;
@@ -436,7 +479,14 @@ impl Run {
                             seat.push(ts, body);
                         }
                     }
-                    Output::Subscribe { instrument, stream } => self.follow(instrument, stream, true),
+                    Output::Subscribe { instrument, stream } => {
+                        self.follow(instrument, stream, true);
+                        // Whoever follows depth gets a book, as from the real client.
+                        if stream == StreamKind::Depth && self.owes_book(instrument) {
+                            let due = now.plus(self.config.latency);
+                            self.in_flight.push_back((due, Output::Subscribe { instrument, stream }));
+                        }
+                    }
                     Output::Unsubscribe { instrument, stream } => self.follow(instrument, stream, false),
                     Output::Unattributed { what } => {
                         tracing::warn!(what, "the venue told of an order that no plugin owns")

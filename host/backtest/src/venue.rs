@@ -5,7 +5,7 @@
 use ringfence_binance::request::orders::OrderOptions;
 use ringfence_binance::{Credentials, answer, request};
 use ringfence_exchange::{Exchange, HttpRequest, HttpResponse};
-use ringfence_model::event::Kline;
+use ringfence_model::event::{Book, Kline};
 use ringfence_model::venue::{ClientOrderId, CommandKind, VenueEvent, VenueFill, VenueList, VenueOrder};
 use ringfence_model::{Balance, Decimal, Instrument, Timestamp};
 use ringfence_wire::WireError;
@@ -104,6 +104,15 @@ impl Venue {
     pub fn account(&mut self, now: Timestamp) -> Result<Vec<Balance>, WireError> {
         let response = self.send(now, &request::account(), true);
         answer::account(response.body.as_bytes())
+    }
+
+    /// The book as a depth snapshot tells it.
+    ///
+    /// # Errors
+    /// The answer can't be read.
+    pub fn book(&mut self, now: Timestamp, instrument: &Instrument) -> Result<Book, WireError> {
+        let response = self.send(now, &request::depth(&instrument.symbol), false);
+        answer::depth(instrument, response.body.as_bytes())
     }
 
     /// Klines of the past; `None` if the venue has no such interval or refuses.

@@ -35,6 +35,28 @@ pub struct ExchangeConfig {
     /// Serves listen keys (`/api/v3/userDataStream`, `/ws/<listenKey>`), which the venue
     /// has removed, for older clients.
     pub listen_keys: bool,
+    /// How busy the generated market is.
+    pub bustle: Bustle,
+}
+
+/// How busy the generated market is: how often price, quotes and takers move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bustle {
+    /// A hundred times a second, with some thirty-five takers.
+    #[default]
+    Usual,
+    /// Twenty times a second: for whom the market is only the scenery.
+    Calm,
+}
+
+impl Bustle {
+    /// Between two moves, in microseconds. Streams speak every 100 ms, so that is a multiple.
+    pub(crate) const fn step_us(self) -> u64 {
+        match self {
+            Bustle::Usual => 10_000,
+            Bustle::Calm => 50_000,
+        }
+    }
 }
 
 impl Default for ExchangeConfig {
@@ -49,6 +71,7 @@ impl Default for ExchangeConfig {
             filters: ExchangeFilters::default(),
             limits: LimitConfig::default(),
             listen_keys: false,
+            bustle: Bustle::Usual,
         }
     }
 }

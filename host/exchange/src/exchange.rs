@@ -20,7 +20,7 @@ use crate::http::listen_keys::ListenKey;
 use crate::http::params::Params;
 use crate::limits::Limits;
 use crate::market::feed::{Feed, StreamMessage};
-use crate::market::generator::{Flow, Generator, STEP_US};
+use crate::market::generator::{Flow, Generator};
 use crate::market::grid::Grid;
 use crate::market::{Market, PublicTrade, replay};
 use crate::matching::book::{Book, Display, Maker};
@@ -142,7 +142,8 @@ impl Exchange {
         }
         let accounts = Accounts::new(&config.accounts, &config.symbols, config.start);
         // The generated market moves on whole steps of the clock.
-        let next_step = Timestamp(config.start.0.div_ceil(STEP_US).saturating_mul(STEP_US));
+        let step_us = config.bustle.step_us();
+        let next_step = Timestamp(config.start.0.div_ceil(step_us).saturating_mul(step_us));
         Ok(Exchange {
             markets: config.symbols.iter().map(|_| Market::new(Book::new(Display::Live))).collect(),
             rules: config.symbols.iter().map(Rules::new).collect(),
@@ -219,7 +220,7 @@ impl Exchange {
         }
         while self.next_step <= now {
             let step = self.next_step;
-            self.next_step = Timestamp(step.0.saturating_add(STEP_US));
+            self.next_step = Timestamp(step.0.saturating_add(self.config.bustle.step_us()));
             self.step(step);
         }
     }

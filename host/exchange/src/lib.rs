@@ -52,7 +52,7 @@ mod trading;
 mod units;
 pub mod ws_api;
 
-pub use config::{AccountConfig, ExchangeConfig, LimitConfig, SymbolConfig, SymbolStatus};
+pub use config::{AccountConfig, Bustle, ExchangeConfig, LimitConfig, SymbolConfig, SymbolStatus};
 pub use error::{ExchangeError, TransferError};
 pub use exchange::{Exchange, UserMessage};
 pub use http::{HttpRequest, HttpResponse};

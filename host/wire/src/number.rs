@@ -11,7 +11,17 @@ pub const PLACES: u32 = 8;
 
 /// With at least eight places, more only if the value needs them.
 pub fn text(value: Decimal) -> String {
-    let mut value = value;
+    plain(value).unwrap_or_else(|| other(value))
+}
+
+/// What nearly all amounts are: not negative, of eight places at most, in 64 bits.
+fn plain(value: Decimal) -> Option<String> {
+    let more = PLACES.checked_sub(value.scale())?;
+    let units = u64::try_from(value.mantissa()).ok()?.checked_mul(10u64.checked_pow(more)?)?;
+    Some(format!("{}.{:08}", units / 100_000_000, units % 100_000_000))
+}
+
+fn other(mut value: Decimal) -> String {
     if value.scale() > PLACES {
         let short = value.round_dp(PLACES);
         if short == value {
@@ -103,6 +113,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_writes_the_same(mantissa in prop_oneof![any::<i64>(), 0i64..10_000], scale in 0u32..18) {
+            let value = Decimal::new(mantissa, scale);
+            prop_assert_eq!(text(value), other(value));
+        }
+
         #[test]
         fn what_is_written_is_read(mantissa in any::<i64>(), scale in 0u32..18) {
             let value = Decimal::new(mantissa, scale);

@@ -40,6 +40,8 @@ pub(crate) struct Host {
     seq: u64,
     /// How often each fill was told.
     pub(crate) fills: BTreeMap<u64, u32>,
+    /// The last public trade that was told, until a gap is.
+    last_trade: Option<u64>,
     /// How often the book was compared with the exchange's.
     pub(crate) compared: u64,
     pub(crate) told: Vec<String>,
@@ -110,6 +112,7 @@ impl Host {
             out: Vec::new(),
             seq: 0,
             fills: BTreeMap::new(),
+            last_trade: None,
             compared: 0,
             told: Vec::new(),
             lists: 0,
@@ -206,8 +209,20 @@ impl Host {
     }
 
     fn deliver(&mut self, ts: Timestamp, body: EventBody) {
-        if let EventBody::Fill(fill) = &body {
-            *self.fills.entry(fill.trade_id).or_default() += 1;
+        match &body {
+            EventBody::Fill(fill) => *self.fills.entry(fill.trade_id).or_default() += 1,
+            // Each once and in order, and no hole that was not told.
+            EventBody::Trade(trade) => {
+                assert!(
+                    self.last_trade.is_none_or(|last| trade.id == last + 1),
+                    "{} after {:?}",
+                    trade.id,
+                    self.last_trade
+                );
+                self.last_trade = Some(trade.id);
+            }
+            EventBody::FeedGap { stream: StreamKind::Trades, .. } => self.last_trade = None,
+            _ => {}
         }
         if let EventBody::Order(update) = &body {
             self.set_off += u64::from(update.change == OrderChange::Triggered);
@@ -228,19 +243,24 @@ impl Host {
         }
     }
 
-    /// A book that says it is in sync is the exchange's at that update.
+    /// A book that says it is in sync is the exchange's at that update, level by level.
     fn compare_book(&mut self) {
-        let Some(book) = self.desk.book(BTC, 5, 0) else { return };
+        let Some(best) = self.desk.book(BTC, 1, 0) else { return };
         let world = self.world.0.lock().unwrap();
-        let Some(truth) = world.books.get(&book.last_update_id) else { return };
+        let Some(truth) = world.books.get(&best.last_update_id) else { return };
+        let Some(book) = self.desk.book(BTC, 1_000, 0) else { return };
         let side = |levels: &[ringfence_model::event::Level]| {
-            levels
-                .iter()
-                .map(|level| [ringfence_wire::number::text(level.price), ringfence_wire::number::text(level.quantity)])
-                .collect::<Vec<_>>()
+            let text = ringfence_wire::number::text;
+            let rows = levels.iter().map(|level| [text(level.price), text(level.quantity)]);
+            serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap()
         };
-        let ours = serde_json::json!([side(&book.bids), side(&book.asks)]).to_string();
-        assert_eq!(ours, *truth, "the book at update {}", book.last_update_id);
+        let ours = format!(
+            r#"{{"lastUpdateId":{},"bids":{},"asks":{}}}"#,
+            book.last_update_id,
+            side(&book.bids),
+            side(&book.asks)
+        );
+        assert_eq!(ours, *truth);
         self.compared += 1;
     }
 

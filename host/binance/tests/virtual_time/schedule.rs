@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, SymbolConfig};
+use ringfence_exchange::{AccountConfig, Bustle, Exchange, ExchangeConfig, SymbolConfig};
 use ringfence_model::Decimal;
 use ringfence_model::desk::Desk as _;
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ pub(crate) fn world(seed: u64) -> Shared {
     let exchange = Exchange::new(ExchangeConfig {
         seed,
         symbols: vec![SymbolConfig::known("BTCUSDT").unwrap()],
+        // The market is only the scenery here, and most of what a schedule costs.
+        bustle: Bustle::Calm,
         ..ExchangeConfig::default()
     })
     .unwrap();
@@ -30,6 +32,8 @@ pub(crate) fn world(seed: u64) -> Shared {
 /// What happened, for the sum over all seeds.
 #[derive(Debug, Default, Clone, Copy)]
 struct Happened {
+    /// Of virtual time.
+    seconds: u64,
     orders: u64,
     fills: u64,
     books: u64,
@@ -46,6 +50,7 @@ async fn beat(world: &Shared, host: &mut Host) {
 }
 
 async fn schedule(seed: u64) -> Happened {
+    let began = Instant::now();
     let world = world(seed);
     world.0.lock().unwrap().advance();
     let mut host = Host::start(world.clone()).await;
@@ -91,6 +96,8 @@ async fn schedule(seed: u64) -> Happened {
     assert!(twice.is_empty(), "sent twice: {twice:?}");
     let doubled: Vec<_> = host.fills.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "told twice: {doubled:?}");
+    let missed: Vec<_> = world.fills.iter().filter(|id| !host.fills.contains_key(id)).collect();
+    assert!(missed.is_empty() && host.fills.len() == world.fills.len(), "never told: {missed:?}");
     assert!(host.desk.reservations_agree());
     let account = AccountConfig::default();
     let report = host.desk.report();
@@ -106,6 +113,7 @@ async fn schedule(seed: u64) -> Happened {
     }
     assert!(host.told.is_empty(), "{:?}", host.told);
     Happened {
+        seconds: began.elapsed().as_secs(),
         orders: world.sent.len() as u64,
         fills: host.fills.len() as u64,
         books: host.compared,
@@ -144,6 +152,7 @@ fn faults_of_every_kind_cost_no_order_no_fill_and_no_level() {
                     match std::panic::catch_unwind(|| run(seed)) {
                         Ok(happened) => {
                             let mut sum = sum.lock().unwrap();
+                            sum.seconds += happened.seconds;
                             sum.orders += happened.orders;
                             sum.fills += happened.fills;
                             sum.books += happened.books;

@@ -98,8 +98,10 @@ pub(crate) struct World {
     next_peer: u64,
     /// How often an order of this client order id left the host.
     pub(crate) sent: HashMap<String, u32>,
-    /// Best levels at each update of the book, as the exchange shows them.
-    pub(crate) books: BTreeMap<u64, String>,
+    /// All levels at some updates of the book, as the exchange shows them.
+    pub(crate) books: HashMap<u64, String>,
+    /// Each fill that the exchange has ever told of the account.
+    pub(crate) fills: BTreeSet<u64>,
     machine_ahead: i64,
 }
 
@@ -123,7 +125,8 @@ impl World {
             peers: BTreeMap::new(),
             next_peer: 1,
             sent: HashMap::new(),
-            books: BTreeMap::new(),
+            books: HashMap::new(),
+            fills: BTreeSet::new(),
             machine_ahead,
         })))
     }
@@ -134,24 +137,29 @@ impl World {
     }
 
     /// The market goes on, and what it says goes out. Depth is told every 100 ms of the
-    /// venue's clock, so the book is looked at then.
+    /// venue's clock, so the book is looked at then, twice a second.
     pub(crate) fn advance(&mut self) {
         const BEAT: u64 = 100_000;
+        const LOOK: u64 = 5 * BEAT;
         let now = self.now();
         while self.advanced.0 + BEAT <= now.0 {
             self.advanced = Timestamp((self.advanced.0 / BEAT + 1) * BEAT);
             self.exchange.advance(self.advanced);
-            self.remember_book();
+            if self.advanced.0.is_multiple_of(LOOK) {
+                self.remember_book();
+            }
         }
+        let sockets: Vec<u64> = self.peers.keys().copied().collect();
         for message in self.exchange.drain_streams() {
-            let text = stream::combined(&message.stream, &message.data);
-            for id in self.peers.keys().copied().collect::<Vec<_>>() {
-                let follows = self.peers.get(&id).is_some_and(|peer| {
+            let text =
+                tokio_tungstenite::tungstenite::Utf8Bytes::from(stream::combined(&message.stream, &message.data));
+            for id in &sockets {
+                let follows = self.peers.get(id).is_some_and(|peer| {
                     matches!(&peer.kind, Kind::Streams(names) if names.contains(&message.stream))
                         && !peer.silent.contains(&message.stream)
                 });
                 if follows {
-                    self.push(id, Message::text(text.clone()));
+                    self.push(*id, Message::Text(text.clone()));
                 }
             }
         }
@@ -162,22 +170,24 @@ impl World {
         let request = HttpRequest {
             method: "GET",
             path: "/api/v3/depth",
-            query: "symbol=BTCUSDT&limit=5",
+            query: "symbol=BTCUSDT&limit=1000",
             // Limits are counted per address; the test's own looks are nobody's requests.
             ip: std::net::IpAddr::from([10, 0, 0, 9]),
             ..HttpRequest::default()
         };
         let now = self.now();
         let response = self.exchange.http(now, &request);
-        if let Ok(book) = serde_json::from_str::<Value>(&response.body)
-            && let Some(id) = book["lastUpdateId"].as_u64()
-        {
-            self.books.insert(id, json!([book["bids"], book["asks"]]).to_string());
-        }
+        let id = response.body.split([':', ',']).nth(1).unwrap().parse().unwrap();
+        self.books.insert(id, response.body);
     }
 
     fn user_events(&mut self) {
         for message in self.exchange.drain_user() {
+            if let Ok(user::UserEvent::Report(report)) = user::parse(message.json.as_bytes())
+                && let Some(fill) = report.fill
+            {
+                assert!(self.fills.insert(fill.trade_id), "the exchange tells a fill twice");
+            }
             let to: Vec<(u64, u64)> = self
                 .peers
                 .iter()

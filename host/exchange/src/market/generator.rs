@@ -1,4 +1,5 @@
-//! The generated market of one symbol, in steps of ten milliseconds.
+//! The generated market of one symbol, in steps of ten milliseconds (or longer ones, see
+//! [`crate::config::Bustle`]; figures are of the usual ones).
 //!
 //! A fair price walks with clustering volatility (GARCH(1,1)) on top of trends that last
 //! some seconds and turn. Around it stands a book of twenty levels a side: the best level
@@ -21,8 +22,6 @@ use crate::fixed::Fixed;
 use crate::matching::book::{Book, Maker};
 use crate::matching::{Amount, SelfTrade, Step, Taker, plan};
 
-/// One step in microseconds.
-pub(crate) const STEP_US: u64 = 10_000;
 const LEVELS: i64 = 20;
 /// The price is kept in millionths of a tick.
 const MICRO: i128 = 1_000_000;
