@@ -21,6 +21,9 @@ use lists::List;
 /// and the answer may be to a question that was asked up to 12 s ago (the client's patience).
 pub(crate) const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(5 + 10 + 2 + 12);
 
+/// A question may be answered so late (the client's patience), with what was true when it was asked.
+const ANSWERED_WITHIN: Micros = Micros::from_secs(12);
+
 /// Whether a cancel is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cancel {
@@ -63,6 +66,13 @@ struct Tracked {
     sent_at: Timestamp,
     /// Last word from the venue or question to it.
     asked_at: Timestamp,
+    /// Last question to it.
+    question_at: Option<Timestamp>,
+    /// Words of the venue that have to come until the order is sure to be as told: what the stream would have said may
+    /// be lost, and so may an answer.
+    doubts: u8,
+    /// What the venue has said to be filled.
+    venue_filled: Decimal,
 }
 
 impl Tracked {
@@ -156,6 +166,7 @@ impl Tracked {
 
     fn ask(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
+        self.question_at = Some(now);
         out.push(Output::Query { symbol: self.symbol.clone(), client_order_id: id.clone() });
     }
 
@@ -216,6 +227,9 @@ impl Orders {
                 end: None,
                 sent_at: now,
                 asked_at: now,
+                question_at: None,
+                doubts: 0,
+                venue_filled: Decimal::ZERO,
             },
         );
     }
@@ -297,6 +311,8 @@ impl Orders {
         let ts = report.ts;
         tracked.venue_order_id = Some(report.venue_order_id);
         tracked.asked_at = now;
+        tracked.doubts = tracked.doubts.saturating_sub(1);
+        tracked.venue_filled = tracked.venue_filled.max(report.filled);
         if report.quantity > Decimal::ZERO && tracked.quantity.is_zero() {
             tracked.quantity = report.quantity;
         }
@@ -450,9 +466,10 @@ impl Orders {
             if now.since(tracked.asked_at) < patience {
                 continue;
             }
-            if tracked.end.is_some() {
+            if tracked.end.is_some() || tracked.filled < tracked.venue_filled {
                 tracked.ask_trades(now, id, out);
             } else if tracked.amending
+                || tracked.doubts > 0
                 || matches!(tracked.status, OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown)
             {
                 match unseen(&self.lists, tracked) {
@@ -470,6 +487,9 @@ impl Orders {
     pub(crate) fn reconcile(&mut self, now: Timestamp, out: &mut Vec<Output>) {
         let mut lists = BTreeSet::new();
         for (id, tracked) in &mut self.tracked {
+            // The answer to an earlier question may still come, and be older than what was missed.
+            let earlier = tracked.question_at.is_some_and(|at| now.since(at) < ANSWERED_WITHIN);
+            tracked.doubts = if earlier { 2 } else { 1 };
             match unseen(&self.lists, tracked) {
                 Some(list) => drop(lists.insert(list)),
                 None => tracked.ask(now, id, out),
