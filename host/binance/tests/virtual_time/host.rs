@@ -1,6 +1,6 @@
 //! Client, engine and one desk, wired as the real host wires them, on one task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -38,6 +38,8 @@ pub(crate) struct Host {
     back: mpsc::UnboundedSender<Input>,
     out: Vec<Output>,
     seq: u64,
+    /// Streams that said something since somebody looked.
+    pub(crate) heard: BTreeSet<&'static str>,
     /// How often each fill was told.
     pub(crate) fills: BTreeMap<u64, u32>,
     /// The last public trade that was told, until a gap is.
@@ -111,6 +113,7 @@ impl Host {
             back,
             out: Vec::new(),
             seq: 0,
+            heard: BTreeSet::new(),
             fills: BTreeMap::new(),
             last_trade: None,
             compared: 0,
@@ -220,7 +223,11 @@ impl Host {
                     self.last_trade
                 );
                 self.last_trade = Some(trade.id);
+                self.heard.insert("trades");
             }
+            EventBody::Quote(_) => drop(self.heard.insert("quotes")),
+            EventBody::Depth(_) => drop(self.heard.insert("depth")),
+            EventBody::Kline(_) => drop(self.heard.insert("klines")),
             EventBody::FeedGap { stream: StreamKind::Trades, .. } => self.last_trade = None,
             _ => {}
         }

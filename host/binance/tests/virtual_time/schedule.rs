@@ -17,6 +17,9 @@ const ROUGH: u64 = 25;
 /// Longest time until all is settled after that: a silent socket takes 45 s to be noticed, doubt about an order 17 s.
 const SETTLED_WITHIN: u64 = 180;
 
+/// A silent stream is suspected after four times its longest pause, one that never spoke after five minutes.
+const SPEAKS_WITHIN: u64 = 400;
+
 pub(crate) fn world(seed: u64) -> Shared {
     let exchange = Exchange::new(ExchangeConfig {
         seed,
@@ -93,6 +96,14 @@ async fn schedule(seed: u64) -> Happened {
     }
     assert_eq!(host.engine.open_orders(), 0, "orders in doubt for ever: {:?}", host.desk.open_orders());
     assert!(host.desk.open_orders().is_empty(), "{:?}", host.desk.open_orders());
+    // A stream that went silent speaks again.
+    host.heard.clear();
+    let mut left = SPEAKS_WITHIN * 10;
+    while left > 0 && host.heard.len() < 4 {
+        beat(&world, &mut host).await;
+        left -= 1;
+    }
+    assert_eq!(host.heard.len(), 4, "a stream stays silent, only these speak: {:?}", host.heard);
     // The book comes back, too.
     let mut compared = host.compared;
     let mut left = 1_200;

@@ -262,10 +262,11 @@ impl World {
                 }
             }
             5 => {
+                let place = usize::try_from(self.chance.below(4)).unwrap();
                 if let Some(peer) = self.peers.get_mut(&id)
                     && let Kind::Streams(names) = &peer.kind
                 {
-                    peer.silent.extend(names.iter().next().cloned());
+                    peer.silent.extend(names.iter().nth(place).cloned());
                 }
             }
             6 => self.push(id, Message::text("{\"stream\":\"btcusdt@trade\",\"data\":{\"e\":\"tra")),
