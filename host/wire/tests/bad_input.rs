@@ -9,7 +9,8 @@ use std::path::Path;
 use ringfence_model::venue::MarketData;
 use ringfence_model::{Instrument, InstrumentId};
 use ringfence_wire::rest::{self, account, market, orders};
-use ringfence_wire::stream::StreamParser;
+use ringfence_wire::stream::payload::Payload;
+use ringfence_wire::stream::{MarketStream, StreamParser};
 use ringfence_wire::ws_api::Incoming;
 use ringfence_wire::{WireError, user};
 
@@ -28,22 +29,58 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     all
 }
 
-fn parser() -> StreamParser {
-    let info = r#"{"symbol":"BNBBTC","status":"TRADING","baseAsset":"BNB","baseAssetPrecision":8,"quoteAsset":"BTC","quoteAssetPrecision":8,
+fn instrument(symbol: &str, id: u32) -> Instrument {
+    let info = r#"{"symbol":"SYMBOL","status":"TRADING","baseAsset":"BNB","baseAssetPrecision":8,"quoteAsset":"BTC","quoteAssetPrecision":8,
         "filters":[{"filterType":"PRICE_FILTER","minPrice":"0.01","maxPrice":"1000000","tickSize":"0.01"},
         {"filterType":"LOT_SIZE","minQty":"0.00001","maxQty":"9000","stepSize":"0.00001"}]}"#;
-    let instrument: Instrument =
-        rest::read::<rest::SymbolInfo>(info.as_bytes()).unwrap().instrument(InstrumentId(0)).unwrap();
-    StreamParser::new(&[instrument]).with_bare_snapshot(InstrumentId(0))
+    let info = info.replace("SYMBOL", symbol);
+    rest::read::<rest::SymbolInfo>(info.as_bytes()).unwrap().instrument(InstrumentId(id)).unwrap()
 }
 
-const STREAMS: &[&str] = &["trade", "aggTrade", "bookTicker", "depth@100ms", "depth5@100ms", "kline_1m", "ticker"];
+fn parser() -> StreamParser {
+    let instruments = [instrument("BNBBTC", 0), instrument("BNBUSDT", 1), instrument("BTCUSDT", 2)];
+    StreamParser::new(&instruments).with_bare_snapshot(InstrumentId(0))
+}
+
+const STREAMS: &[&str] = &[
+    "trade",
+    "aggTrade",
+    "blockTrade",
+    "bookTicker",
+    "depth@100ms",
+    "depth",
+    "depth5@100ms",
+    "depth20",
+    "kline_1m",
+    "kline_1d@+08:00",
+    "ticker",
+    "ticker_4h",
+    "miniTicker",
+    "avgPrice",
+    "referencePrice",
+];
+
+/// A recording of real traffic, message by message.
+fn traffic() -> Vec<Vec<u8>> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/recordings/spot_btcusdt_cut.gz");
+    let packed = std::process::Command::new("gzip").arg("-dc").arg(file).output().unwrap();
+    assert!(packed.status.success());
+    let lines = packed.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let all: Vec<_> =
+        lines.map(|line| line[line.iter().position(|byte| *byte == b' ').unwrap() + 1..].to_vec()).collect();
+    assert!(all.len() > 2_000, "{}", all.len());
+    all
+}
 
 /// Through everything that reads bytes of the venue; every error it gives.
 fn read_all(parser: &StreamParser, raw: &[u8]) -> Vec<WireError> {
     let mut errors = Vec::new();
     let mut keep = |result: Result<(), WireError>| errors.extend(result.err());
     keep(parser.parse(raw).map(drop));
+    let arrays = ["!miniTicker@arr".to_owned(), "!ticker_1h@arr".to_owned()];
+    for name in STREAMS.iter().map(|stream| format!("bnbbtc@{stream}")).chain(arrays) {
+        keep(Payload::read(&MarketStream::of_name(&name).unwrap(), raw).map(drop));
+    }
     for stream in STREAMS {
         let mut combined = format!("{{\"stream\":\"bnbbtc@{stream}\",\"data\":").into_bytes();
         combined.extend_from_slice(raw);
@@ -76,7 +113,19 @@ fn read_all(parser: &StreamParser, raw: &[u8]) -> Vec<WireError> {
         account::Account,
         account::Commission,
         account::RelevantFilters,
+        account::TestOrder,
         user::FullReport,
+        user::AccountPositionPayload,
+        user::ListStatusPayload,
+        market::OneOrMany<market::BookTicker>,
+        market::OneOrMany<market::PriceTicker>,
+        market::AveragePrice,
+        market::ExecutionRules,
+        Vec<market::AggregateTrade>,
+        Vec<orders::Allocation>,
+        Vec<orders::PreventedMatch>,
+        Vec<orders::Amendment>,
+        Vec<orders::AccountTrade>,
     );
     // Rules that can be read may still be unusable.
     if let Ok(info) = rest::read::<rest::ExchangeInfo>(raw) {
@@ -171,6 +220,14 @@ fn nothing_panics_and_errors_say_what_and_where() {
             for error in read_all(&parser, &bytes) {
                 let text = error.to_string();
                 assert!(!text.is_empty() && text.len() < 1_500, "{name}: {} bytes of error", text.len());
+                // What was read, and where it stops to be that; of an order or an error in its place there is no one place.
+                if let WireError::Json { what, why, excerpt } = &error {
+                    assert!(
+                        !what.is_empty() && ["column", "missing", "untagged"].iter().any(|word| why.contains(word)),
+                        "{text}"
+                    );
+                    assert!(excerpt.is_empty() == bytes.is_empty(), "{text}");
+                }
                 count += 1;
             }
         }
@@ -206,8 +263,10 @@ fn ten_megabytes_are_an_error_of_a_few_words() {
     );
     let text = format!(r#"{{"e":"trade","s":"{}"}}"#, "x".repeat(MANY));
     let deep = "[".repeat(MANY);
+    let deeper = "{\"e\":".repeat(MANY / 5);
+    let within = format!(r#"{{"stream":"bnbbtc@depth","data":{{"e":"depthUpdate","b":{}"#, "[".repeat(MANY));
     let blanks = " ".repeat(MANY);
-    for input in [digits, text, deep, blanks] {
+    for input in [digits, text, deep, deeper, within, blanks] {
         for error in read_all(&parser, input.as_bytes()) {
             assert!(error.to_string().len() < 1_500);
         }
@@ -220,26 +279,44 @@ fn ten_megabytes_are_an_error_of_a_few_words() {
     assert_eq!(update.bids.len(), MANY / 13);
 }
 
-/// The quick way and the general one agree on whatever they are given.
+/// The quick way and the general one agree on whatever they are given: documented payloads and
+/// real traffic, whole and damaged.
 #[test]
 fn quick_and_general_parsers_agree() {
     let parser = parser();
     let mut chance = Chance(7);
-    for (name, raw) in corpus().iter().filter(|(name, _)| {
-        ["trade-streams.1.json", "aggregate-trade-streams.1.json", "diff-depth-stream.1.json"].contains(&name.as_str())
-    }) {
-        for _ in 0..3_000 {
-            let bytes = mutate(&mut chance, raw);
-            // A blank in front sends it the general way.
-            let Some(rest) = bytes.strip_prefix(b"{") else { continue };
-            let mut general = b"{ ".to_vec();
-            general.extend_from_slice(rest);
-            let (quick, general) = (parser.parse(&bytes), parser.parse(&general));
-            match (&quick, &general) {
-                (Ok(quick), Ok(general)) => assert_eq!(quick, general, "{name}: {}", String::from_utf8_lossy(&bytes)),
-                (Err(_), Err(_)) => {}
-                _ => panic!("{name}: {quick:?} but {general:?} of {}", String::from_utf8_lossy(&bytes)),
+    let documented = [
+        "trade-streams.1.json",
+        "aggregate-trade-streams.1.json",
+        "diff-depth-stream.1.json",
+        "individual-symbol-book-ticker-streams.1.json",
+    ];
+    let mut inputs: Vec<_> = corpus()
+        .into_iter()
+        .filter(|(name, _)| documented.contains(&name.as_str()))
+        .map(|(_, raw)| (raw, 3_000))
+        .collect();
+    assert_eq!(inputs.len(), documented.len());
+    inputs.extend(traffic().into_iter().map(|raw| (raw, 6)));
+    // Of both, with the payload that a combined message carries: a blank in it sends it the general way.
+    let (mut agreed, mut refused) = (0, 0);
+    for (raw, times) in &inputs {
+        for time in 0..*times {
+            let bytes = if time == 0 { raw.clone() } else { mutate(&mut chance, raw) };
+            const DATA: &[u8] = b"\"data\":{";
+            let at = bytes.windows(DATA.len()).position(|window| window == DATA).map_or(0, |at| at + DATA.len() - 1);
+            let Some(b'{') = bytes.get(at) else { continue };
+            let mut general = bytes.clone();
+            general.insert(at + 1, b' ');
+            match (parser.parse(&bytes), parser.parse(&general)) {
+                (Ok(quick), Ok(general)) => {
+                    assert_eq!(quick, general, "{}", String::from_utf8_lossy(&bytes));
+                    agreed += 1;
+                }
+                (Err(_), Err(_)) => refused += 1,
+                (quick, general) => panic!("{quick:?} but {general:?} of {}", String::from_utf8_lossy(&bytes)),
             }
         }
     }
+    assert!(agreed > 4_000 && refused > 4_000, "{agreed} {refused}");
 }
