@@ -17,7 +17,7 @@ use crate::arena::{Arena, BTC, ETH, Held, Plan, swift};
 use crate::common::Guest;
 use crate::common::folder::Folder;
 use crate::common::guest::{checker, marked};
-use crate::guests::{evil, with_wasi};
+use crate::guests::{counted, evil, limit_of, once, with_wasi};
 
 cases! {
     F1: f1, f1_twin;
@@ -330,20 +330,31 @@ fn wants_more() -> Guest {
 }
 
 fn f8() -> Held {
-    let mut arena = Arena::with(Plan::default(), &evil());
+    // A first file that wishes for more than is granted is not taken.
+    let mut arena = Arena::new(Plan::default());
     let refusal = arena.start(&wants_more()).unwrap_err();
     assert_eq!(refusal.code(), "not-granted", "{refusal}");
     assert!(refusal.to_string().contains("granted are: BTCUSDT"), "{refusal}");
-    arena.goes_on();
-    assert_eq!(arena.report().generation, 1);
+    // A later one runs under the grant of its name, which has not grown by it.
+    arena.start(&evil()).unwrap();
+    arena.run(20);
+    let next = wants_more().does(&once(&counted(&[limit_of(1, 0, (1, 1), (250_000, 2), 0)])));
+    arena.start(&next).unwrap();
+    arena.run(20);
+    let report = arena.report();
+    assert_eq!((report.generation, report.faults, report.state), (3, 0, SeatState::Running));
+    assert_eq!((arena.outcome("not-permitted"), arena.placed()), (1, 0), "{:?}", arena.outcomes());
+    let eth = |output: &&ringfence_engine::Output| matches!(output, ringfence_engine::Output::Subscribe { instrument, .. } if *instrument == ETH);
+    assert_eq!(arena.sent.iter().filter(eth).count(), 0);
+    assert!(arena.lines().iter().any(|line| line.contains("ETHUSDT") && line.contains("not granted")));
     arena.conclude()
 }
 
 fn f8_twin() {
     let mut arena = Arena::with(Plan { symbols: vec![BTC, ETH], ..Plan::default() }, &evil());
-    arena.start(&wants_more()).unwrap();
-    arena.goes_on();
-    assert_eq!(arena.report().generation, 2);
+    arena.start(&wants_more().does(&once(&counted(&[limit_of(1, 0, (1, 1), (250_000, 2), 0)])))).unwrap();
+    arena.run(200);
+    assert_eq!((arena.report().generation, arena.outcome("ok"), arena.placed()), (2, 1, 1));
 }
 
 fn f9() -> Held {

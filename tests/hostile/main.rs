@@ -12,6 +12,8 @@
 //! | [`arena`] | a culprit and neighbours on a real engine and a real exchange, in virtual time |
 //! | [`guests`] | pieces of guests: orders, tallies of answers |
 //! | `cpu`, `memory`, `orders`, `values`, `files`, `secrets` | the attacks |
+//! | `imports` | every import with arguments that nobody would write |
+//! | `model` | files, faults and time against the machine of `life` |
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 #![allow(
@@ -31,7 +33,9 @@ mod list;
 
 mod cpu;
 mod files;
+mod imports;
 mod memory;
+mod model;
 mod orders;
 mod secrets;
 mod values;

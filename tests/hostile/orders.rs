@@ -198,7 +198,7 @@ fn o5() -> Held {
         guest.poke(1_100, &[1_130, u32::try_from(symbol.len()).unwrap()])
     };
     for (symbol, code) in [("ETHUSDT", "not-granted"), ("btcusdt", "not-granted"), ("\u{412}TCUSDT", "manifest")] {
-        let refusal = arena.start(&wish(symbol)).unwrap_err();
+        let refusal = Arena::new(Plan::default()).start(&wish(symbol)).unwrap_err();
         assert_eq!(refusal.code(), code, "{refusal}");
     }
     arena.goes_on();

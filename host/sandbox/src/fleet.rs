@@ -395,6 +395,17 @@ impl Keeper {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
                 self.roster.gone(&name);
                 self.remove(&name);
+                self.next_of(&name);
+            }
+        }
+    }
+
+    /// A name is free again: a file that could not have it, because it differs in case only, can now.
+    fn next_of(&mut self, name: &str) {
+        // If the folder can't be read, the watcher says so.
+        for path in watcher::files(&self.config.dir).unwrap_or_default().into_keys() {
+            if path.file_stem().is_some_and(|stem| stem.eq_ignore_ascii_case(name)) {
+                self.written(&path);
             }
         }
     }

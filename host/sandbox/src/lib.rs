@@ -34,6 +34,8 @@ mod artefact;
 mod batch;
 #[allow(missing_docs, missing_debug_implementations, unreachable_pub, unsafe_code, clippy::all)]
 mod bindings;
+#[cfg(test)]
+mod boundary_tests;
 pub mod budgets;
 mod cache;
 pub mod compiler;

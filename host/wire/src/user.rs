@@ -132,8 +132,9 @@ pub struct Conditional {
     pub prevented_quantity: Option<Decimal>,
     #[serde(rename = "B", default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_prevented_quantity: Option<Decimal>,
+    /// -1 for an account without a group.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub trade_group_id: Option<u64>,
+    pub trade_group_id: Option<i64>,
     #[serde(rename = "U", default, skip_serializing_if = "Option::is_none")]
     pub counter_order_id: Option<u64>,
     #[serde(rename = "Cs", default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,8 @@
 //!
 //! No defaults hide elsewhere; [`Config::default`] is what runs without a file.
 
+#[cfg(test)]
+mod fuzz;
 mod grant;
 mod reader;
 
@@ -543,59 +545,6 @@ mod tests {
         assert_eq!(lines, ["r.toml:4", "r.toml:6", "r.toml:7", "r.toml:8", "r.toml:10"], "{problems:#?}");
         assert!(Config::parse("[signing]\npolicy = \"require\"", "r.toml").is_err(), "nobody could run");
     }
-
-    /// Any text is read or refused, each problem with its line, and nothing panics.
-    mod fuzz {
-        use super::*;
-        use proptest::prelude::*;
-
-        const GOOD: &str = include_str!("sample.toml");
-
-        #[test]
-        fn the_sample_is_sound() {
-            Config::parse(GOOD, "r.toml").unwrap();
-        }
-
-        fn judged(text: &str) {
-            if let Err(problems) = Config::parse(text, "r.toml") {
-                assert!(!problems.is_empty());
-                for problem in problems {
-                    let line = problem.strip_prefix("r.toml:").and_then(|rest| rest.split(':').next());
-                    assert!(line.is_some_and(|line| line.parse::<usize>().is_ok()), "{problem}");
-                }
-            }
-        }
-
-        proptest! {
-            #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
-
-            #[test]
-            fn any_text(text in any::<String>()) {
-                judged(&text);
-            }
-
-            #[test]
-            fn a_sound_file_with_mistakes(
-                cuts in prop::collection::vec((any::<prop::sample::Index>(), 0usize..6, "[a-z0-9\\[\\]{}=\"., \n_-]{0,4}"), 1..5),
-            ) {
-                let mut text = GOOD.to_owned();
-                for (at, length, with) in cuts {
-                    let start = at.index(text.len());
-                    let end = (start + length).min(text.len());
-                    text.replace_range(start..end, &with);
-                }
-                judged(&text);
-            }
-
-            #[test]
-            fn lines_in_another_order(keep in prop::collection::vec(any::<prop::sample::Index>(), 0..60)) {
-                let lines: Vec<&str> = GOOD.lines().collect();
-                let text: Vec<&str> = keep.iter().map(|index| lines[index.index(lines.len())]).collect();
-                judged(&text.join("\n"));
-            }
-        }
-    }
-
     #[test]
     fn a_plugin_inherits_the_defaults_key_by_key() {
         let text = r#"

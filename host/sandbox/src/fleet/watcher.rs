@@ -1,5 +1,5 @@
 //! What changes in the folder. Notifications are only a hint to look; looking compares
-//! size, time and inode of each file, and takes a file when it has stood still from one look
+//! size, times and inode of each file, and takes a file when it has stood still from one look
 //! to the next. A look happens also without a hint, because network folders lose hints.
 
 use std::collections::HashMap;
@@ -31,6 +31,8 @@ pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
     inode: u64,
+    /// When its rights or its links changed last: one that could not be read may be readable now.
+    changed: (i64, i64),
     /// Size and time of the signature beside it.
     signature: Option<(u64, Option<SystemTime>)>,
 }
@@ -80,13 +82,14 @@ fn path_of(change: &Change) -> &Path {
 }
 
 #[cfg(unix)]
-fn inode(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
+fn inode(metadata: &std::fs::Metadata) -> (u64, (i64, i64)) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ino(), (metadata.ctime(), metadata.ctime_nsec()))
 }
 
 #[cfg(not(unix))]
-fn inode(_metadata: &std::fs::Metadata) -> u64 {
-    0
+fn inode(_metadata: &std::fs::Metadata) -> (u64, (i64, i64)) {
+    (0, (0, 0))
 }
 
 /// Whatever is named `.wasm` in a folder, links and folders too: admission refuses them in words.
@@ -102,10 +105,12 @@ pub(super) fn files(dir: &Path) -> io::Result<HashMap<PathBuf, Stamp>> {
         // Gone between the listing and now: the next look says so.
         let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
         let signature = std::fs::symlink_metadata(path.with_extension("wasm.minisig"));
+        let (inode, changed) = inode(&metadata);
         let stamp = Stamp {
             size: metadata.len(),
             modified: metadata.modified().ok(),
-            inode: inode(&metadata),
+            inode,
+            changed,
             signature: signature.ok().map(|metadata| (metadata.len(), metadata.modified().ok())),
         };
         files.insert(path, stamp);
@@ -218,7 +223,9 @@ mod tests {
     fn look(files: &[(&str, u64)]) -> HashMap<PathBuf, Stamp> {
         files
             .iter()
-            .map(|(name, size)| (PathBuf::from(name), Stamp { size: *size, modified: None, inode: 1, signature: None }))
+            .map(|(name, size)| {
+                (PathBuf::from(name), Stamp { size: *size, modified: None, inode: 1, changed: (0, 0), signature: None })
+            })
             .collect()
     }
 

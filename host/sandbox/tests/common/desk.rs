@@ -17,6 +17,9 @@ pub struct Notes {
     /// Events that were booked, and the number of the last one.
     pub applied: u64,
     pub last_seq: u64,
+    /// Trades among them, by their ids, and market data that was told as missing.
+    pub trades: Vec<u64>,
+    pub missed: u64,
     /// Orders and cancels of the guest, with their causes.
     pub commands: Vec<(String, Seq)>,
     /// Calls of `cancel_all`, which the host makes at a fault and at the end.
@@ -171,6 +174,11 @@ impl Desk for NotingDesk {
         assert!(event.seq > notes.last_seq, "event {} after event {}", event.seq, notes.last_seq);
         notes.applied += 1;
         notes.last_seq = event.seq;
+        match &event.body {
+            EventBody::Trade(trade) => notes.trades.push(trade.id),
+            EventBody::FeedGap { missed, .. } => notes.missed += missed,
+            _ => {}
+        }
         Vec::new()
     }
 

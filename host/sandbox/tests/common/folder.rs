@@ -14,7 +14,7 @@ use ringfence_sandbox::{
     Budgets, Fleet, FleetConfig, FleetEvent, Operator, Refreshed, SeatReport, SeatState, Settings,
 };
 
-use super::desk::{NotingDesk, trade};
+use super::desk::{Notes, NotingDesk, trade};
 use super::house::sandbox;
 
 /// How long a test waits for what must come.
@@ -25,8 +25,9 @@ pub struct Mind {
     pub settings: Settings,
     pub fast: i64,
     pub changed: bool,
-    /// Seats in the order in which they were opened.
+    /// Seats in the order in which they were opened, and what their desks have seen.
     pub names: Vec<String>,
+    pub notes: Vec<Arc<Mutex<Notes>>>,
 }
 
 struct Desks {
@@ -35,8 +36,11 @@ struct Desks {
 
 impl Operator for Desks {
     fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn Desk>, String> {
-        self.mind.lock().unwrap().names.push(name.to_owned());
-        Ok(Box::new(NotingDesk::new().0))
+        let (desk, notes) = NotingDesk::new();
+        let mut mind = self.mind.lock().unwrap();
+        mind.names.push(name.to_owned());
+        mind.notes.push(notes);
+        Ok(Box::new(desk))
     }
 
     fn parameters(&mut self, _name: &str, _manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
@@ -133,6 +137,33 @@ impl Folder {
             self.id += 1;
             self.fleet.mailbox().deliver(SeatId(seat), Timestamp(self.id), trade(self.id));
         }
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.mind.lock().unwrap().names.iter().position(|one| one == name)
+    }
+
+    pub fn has_seat(&self, name: &str) -> bool {
+        self.place(name).is_some()
+    }
+
+    /// What the desk of a name has seen.
+    pub fn notes(&self, name: &str) -> Arc<Mutex<Notes>> {
+        let place = self.place(name).unwrap_or_else(|| panic!("no seat {name}"));
+        Arc::clone(&self.mind.lock().unwrap().notes[place])
+    }
+
+    /// One trade, at the time of the clock.
+    pub fn trade(&self, name: &str, id: u64) {
+        let place = self.place(name).unwrap_or_else(|| panic!("no seat {name}"));
+        let now = Timestamp(self.clock.load(Ordering::Relaxed));
+        self.fleet.mailbox().deliver(SeatId(u32::try_from(place).unwrap()), now, trade(id));
+    }
+
+    /// Ends everything.
+    pub fn stop(self) -> Vec<SeatReport> {
+        let now = Timestamp(self.clock.load(Ordering::Relaxed));
+        self.fleet.stop(now)
     }
 
     pub fn report(&self, name: &str) -> SeatReport {

@@ -265,7 +265,8 @@ pub struct PreventedMatch {
     pub taker_order_id: u64,
     pub maker_symbol: String,
     pub maker_order_id: u64,
-    pub trade_group_id: u64,
+    /// -1 for an account without a group.
+    pub trade_group_id: i64,
     pub self_trade_prevention_mode: String,
     #[serde(with = "number")]
     pub price: Decimal,
