@@ -239,13 +239,19 @@ pub(crate) fn reason(status: OrderStatus, word: &str, reject: &str, time_in_forc
         (_, "EXPIRED_IN_MATCH") => OrderReason::SelfTradePrevention,
         (OrderStatus::Expired, _) if time_in_force == "GTC" => OrderReason::NoLiquidity,
         (OrderStatus::Expired, _) => OrderReason::TimeInForce,
-        (OrderStatus::Rejected, _) => match reject {
-            "INSUFFICIENT_BALANCE" | "INSUFFICIENT_BALANCES" => OrderReason::InsufficientBalance,
-            "WOULD_MATCH_IMMEDIATELY" => OrderReason::WouldMatch,
-            "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY" => OrderReason::WouldTrigger,
-            _ => OrderReason::Other,
-        },
+        (OrderStatus::Rejected, _) => reject_reason(reject),
         _ => OrderReason::None,
+    }
+}
+
+/// Why an order could not enter, from the venue's word of it.
+fn reject_reason(word: &str) -> OrderReason {
+    match word {
+        "INSUFFICIENT_BALANCE" | "INSUFFICIENT_BALANCES" => OrderReason::InsufficientBalance,
+        "WOULD_MATCH_IMMEDIATELY" => OrderReason::WouldMatch,
+        "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY" => OrderReason::WouldTrigger,
+        "OCO_BAD_PRICES" => OrderReason::List,
+        _ => OrderReason::Other,
     }
 }
 
@@ -314,8 +320,11 @@ pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
             // Said only of what is rare; the rest of the path need not look for it.
             if report.status == OrderStatus::Expired && report.reason != OrderReason::SelfTradePrevention {
                 let said: Conditional = json("executionReport", raw)?;
-                if let Some(reason) = said.expiry_reason.as_deref().and_then(expiry_reason) {
-                    report.reason = reason;
+                match said.expiry_reason.as_deref() {
+                    // Accepted once, but when it was to enter the book it could not.
+                    Some("REJECTED") => report.reason = reject_reason(&payload.reject_reason),
+                    Some(word) => report.reason = expiry_reason(word).unwrap_or(report.reason),
+                    None => {}
                 }
             }
             if payload.execution_type == "TRADE_PREVENTION" {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use ringfence_model::event::{DepthUpdate, Level, OrderReason};
+use ringfence_model::instrument::{Feature, Features};
 use ringfence_model::venue::MarketData;
 use ringfence_model::{Decimal, Instrument, InstrumentId, OrderStatus, Side, StreamKind, Timestamp};
 use ringfence_wire::rest::{self, AccountInfo, CancelResponse, KlineRow, MyTrade, OrderAck, OrderFull, OrderInfo};
@@ -94,6 +95,86 @@ fn documented_answers_are_read() {
     rest::read::<CancelResponse>(&documented("rest/cancel-order.1.json")).unwrap();
     rest::read::<Vec<KlineRow>>(&documented("rest/kline-candlestick-data.1.json")).unwrap();
     rest::read::<rest::DepthSnapshot>(&documented("rest/order-book.1.json")).unwrap();
+}
+
+/// What waits says so; what self-trade prevention took away is not there any more.
+#[test]
+fn orders_that_wait_and_orders_that_were_cut() {
+    let text = String::from_utf8(documented("user-data/order-update.1.json")).unwrap();
+    let report = |text: &str| match user::parse(text.as_bytes()).unwrap() {
+        UserEvent::Report(report) => report,
+        other => panic!("{other:?}"),
+    };
+    assert!(report(&text).works);
+    assert!(!report(&text.replace(r#""w": true"#, r#""w": false"#)).works);
+    let prevented = text
+        .replace(r#""x": "NEW""#, r#""x": "TRADE_PREVENTION""#)
+        .replace(r#""v": 3"#, r#""v": 3, "A": "0.30000000", "B": "0.30000000""#);
+    let left = report(&prevented);
+    assert_eq!((left.quantity, left.amended, left.status), (Decimal::new(7, 1), true, OrderStatus::Accepted));
+    let ended = report(&prevented.replace(r#""X": "NEW""#, r#""X": "EXPIRED_IN_MATCH""#));
+    assert_eq!(
+        (ended.amended, ended.status, ended.reason),
+        (false, OrderStatus::Expired, OrderReason::SelfTradePrevention)
+    );
+
+    // It was accepted, and could not enter the book when its time came.
+    let late = text
+        .replace(r#""x": "NEW""#, r#""x": "EXPIRED""#)
+        .replace(r#""X": "NEW""#, r#""X": "EXPIRED", "eR": "REJECTED""#)
+        .replace(r#""r": "NONE""#, r#""r": "WOULD_MATCH_IMMEDIATELY""#);
+    let late = report(&late);
+    assert_eq!((late.status, late.reason), (OrderStatus::Expired, OrderReason::WouldMatch));
+
+    let text = String::from_utf8(documented("rest/query-order.1.json")).unwrap();
+    let asked = |text: &str| rest::read::<OrderInfo>(text.as_bytes()).unwrap().report().unwrap();
+    assert!(asked(&text).works);
+    let waits = text
+        .replace(r#""isWorking": true"#, r#""isWorking": false"#)
+        .replace(r#""workingTime": 1499827319559"#, r#""workingTime": -1, "preventedQuantity": "0.4""#);
+    let waits = asked(&waits);
+    assert_eq!((waits.works, waits.quantity), (false, Decimal::new(6, 1)));
+    // Of an order that is over it is not said whether it ever worked, but why it ended.
+    let over = text.replace(r#""status": "NEW""#, r#""status": "EXPIRED", "expiryReason": "OCO_TRIGGER""#);
+    let over = asked(&over);
+    assert_eq!((over.works, over.reason), (false, OrderReason::List));
+}
+
+#[test]
+fn what_the_venue_does_not_do_and_what_it_allows_altogether() {
+    let mut info: serde_json::Value = serde_json::from_slice(&documented("rest/exchange-information.1.json")).unwrap();
+    // The documents only hint at these.
+    info["rateLimits"] = serde_json::json!([]);
+    info["exchangeFilters"] = serde_json::json!([
+        {"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 1_000},
+        {"filterType": "EXCHANGE_MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 200},
+        {"filterType": "EXCHANGE_MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 10},
+        {"filterType": "EXCHANGE_MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
+        {"filterType": "SOMETHING_NEW", "limit": 1},
+    ]);
+    info["symbols"][0]["filters"] = serde_json::json!([
+        {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000", "tickSize": "0.01"},
+        {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "9000", "stepSize": "0.001"},
+    ]);
+    let read = |info: &serde_json::Value| {
+        let info: rest::ExchangeInfo = rest::read(info.to_string().as_bytes()).unwrap();
+        info.instruments(&["ETHBTC".to_owned()]).unwrap().remove(0).filters
+    };
+    let filters = read(&info);
+    let everywhere = (
+        filters.exchange_max_orders,
+        filters.exchange_max_algo_orders,
+        filters.exchange_max_iceberg_orders,
+        filters.exchange_max_order_lists,
+    );
+    assert_eq!(everywhere, (1_000, 200, 10, 20));
+    let missing = Features::default().with(Feature::TrailingStop).with(Feature::Amend);
+    assert_eq!(filters.lacks, missing, "the documented symbol does all but these");
+    info["symbols"][0]["orderTypes"] = serde_json::json!(["LIMIT", "MARKET"]);
+    info["symbols"][0].as_object_mut().unwrap().remove("amendAllowed");
+    let lacks = read(&info).lacks;
+    assert!(lacks.has(Feature::StopLoss) && lacks.has(Feature::LimitMaker) && !lacks.has(Feature::Limit));
+    assert!(!lacks.has(Feature::Amend), "what is left out is not forbidden");
 }
 
 fn unread(path: &Path, symbol: &str) -> (u64, Vec<String>) {

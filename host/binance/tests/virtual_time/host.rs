@@ -232,6 +232,8 @@ impl Host {
             _ => {}
         }
         if let EventBody::Order(update) = &body {
+            // The allocation is the account: what the gate lets through can be paid.
+            assert_ne!(update.reason, OrderReason::InsufficientBalance, "{update:?}");
             self.set_off += u64::from(update.change == OrderChange::Triggered);
             self.by_list += u64::from(update.change == OrderChange::Expired && update.reason == OrderReason::List);
         }
