@@ -2,7 +2,7 @@
 //! client's own code, answers and user events are read by the client's own parsers.
 //! Only the socket is missing.
 
-use ringfence_binance::request::orders::OrderOptions;
+use ringfence_binance::request::orders::among_plugins;
 use ringfence_binance::{Credentials, answer, request};
 use ringfence_exchange::{Exchange, HttpRequest, HttpResponse};
 use ringfence_model::event::{Book, Kline};
@@ -60,7 +60,7 @@ impl Venue {
 
     /// Places a list of orders.
     pub fn place_list(&mut self, now: Timestamp, id: &ClientOrderId, list: &VenueList) -> VenueEvent {
-        let response = self.send(now, &request::lists::place(id, list, &OrderOptions::default()), true);
+        let response = self.send(now, &request::lists::place(id, list, &among_plugins()), true);
         answer::command(CommandKind::Place, id, response.status, response.body.as_bytes())
     }
 

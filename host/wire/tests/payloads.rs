@@ -109,7 +109,7 @@ fn orders_that_wait_and_orders_that_were_cut() {
     assert!(!report(&text.replace(r#""w": true"#, r#""w": false"#)).works);
     let prevented = text
         .replace(r#""x": "NEW""#, r#""x": "TRADE_PREVENTION""#)
-        .replace(r#""v": 3"#, r#""v": 3, "A": "0.30000000", "B": "0.30000000""#);
+        .replace(r#""v": 3"#, r#""v": 3, "A": "0.30000000", "B": "0.30000000", "u": -1"#);
     let left = report(&prevented);
     assert_eq!((left.quantity, left.amended, left.status), (Decimal::new(7, 1), true, OrderStatus::Accepted));
     let ended = report(&prevented.replace(r#""X": "NEW""#, r#""X": "EXPIRED_IN_MATCH""#));

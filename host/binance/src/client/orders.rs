@@ -14,7 +14,7 @@ use super::rest::SendError;
 use super::{Client, ClientError};
 use crate::answer::{self, HalfOutcome, ReplaceOutcome};
 use crate::limits::Priority;
-use crate::request::orders::{OrderOptions, ReplaceMode};
+use crate::request::orders::{ReplaceMode, among_plugins};
 use crate::request::{self, Request, account, orders};
 
 /// What follows for a command from an answer that did not come; `None` if it is in doubt.
@@ -57,31 +57,31 @@ impl Client {
 
     /// Places an order through smart order routing, once; `LIMIT` or `MARKET` by base quantity.
     pub async fn place_sor(&self, order: &VenueOrder) -> VenueEvent {
-        let request = orders::place_sor(order, &OrderOptions::default());
+        let request = orders::place_sor(order, &among_plugins());
         self.command(CommandKind::Place, &order.client_order_id, &request).await
     }
 
     /// Lets the venue check an order that is never placed. Unknown means that there was no
     /// answer; asking again is no harm.
     pub async fn test(&self, order: &VenueOrder) -> CommandOutcome {
-        self.outcome("Test", &order.client_order_id, &orders::test(order, &OrderOptions::default(), false)).await
+        self.outcome("Test", &order.client_order_id, &orders::test(order, &among_plugins(), false)).await
     }
 
     /// [`Client::test`] for smart order routing.
     pub async fn test_sor(&self, order: &VenueOrder) -> CommandOutcome {
-        self.outcome("Test", &order.client_order_id, &orders::test_sor(order, &OrderOptions::default(), false)).await
+        self.outcome("Test", &order.client_order_id, &orders::test_sor(order, &among_plugins(), false)).await
     }
 
     /// Places a list of orders, once: all of them or none. The answer names the list.
     pub async fn place_list(&self, id: &ClientOrderId, list: &VenueList, reduces: bool) -> VenueEvent {
-        let request = first_if(reduces, request::lists::place(id, list, &OrderOptions::default()));
+        let request = first_if(reduces, request::lists::place(id, list, &among_plugins()));
         self.command(CommandKind::Place, id, &request).await
     }
 
     /// Places a list in which what waits gets what the working order receives (OPO, OPOCO), once;
     /// the quantities of what waits are not sent. `None` for an OCO, in which nothing waits.
     pub async fn place_paying_list(&self, id: &ClientOrderId, list: &VenueList) -> Option<VenueEvent> {
-        let request = request::lists::place_paying(id, list, &OrderOptions::default())?;
+        let request = request::lists::place_paying(id, list, &among_plugins())?;
         Some(self.command(CommandKind::Place, id, &request).await)
     }
 
@@ -97,7 +97,7 @@ impl Client {
 
     /// Cancels one order and places another, once. Either may be done without the other.
     pub async fn replace(&self, id: &ClientOrderId, order: &VenueOrder, mode: ReplaceMode) -> ReplaceOutcome {
-        let request = orders::cancel_replace(id, order, mode, &OrderOptions::default());
+        let request = orders::cancel_replace(id, order, mode, &among_plugins());
         match self.shared.submit(self.by, &request).await {
             Ok((status, body)) => answer::replaced(status, &body),
             Err(error) => match not_sent(&error) {

@@ -152,12 +152,16 @@ impl Request {
     }
 }
 
-/// `POST /api/v3/order`. Plugins share one account: the order that comes second expires where it
-/// would trade with another plugin's, so nobody can trade with himself, or sweep away what a
-/// neighbour has resting (which the venue's default, `EXPIRE_MAKER`, would let him do).
+/// What the host says of whatever it places. Plugins share one account: the order that comes second
+/// expires where it would trade with another plugin's, so nobody can trade with himself, or sweep away
+/// what a neighbour has resting (which the venue's default, `EXPIRE_MAKER`, would let him do).
+pub fn among_plugins() -> OrderOptions {
+    OrderOptions { self_trade_prevention: Some(SelfTradePrevention::ExpireTaker), ..OrderOptions::default() }
+}
+
+/// `POST /api/v3/order` as the host places it, see [`among_plugins`].
 pub fn place(order: &VenueOrder) -> Request {
-    let self_trade_prevention = Some(SelfTradePrevention::ExpireTaker);
-    place_with(order, &OrderOptions { self_trade_prevention, ..OrderOptions::default() })
+    place_with(order, &among_plugins())
 }
 
 /// `POST /api/v3/order` with all that may be said of an order.

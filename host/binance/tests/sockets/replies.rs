@@ -86,7 +86,15 @@ async fn lists_routed_and_tested_orders_end_as_the_venue_says_and_are_sent_once(
         }
     }
     let list = &venue.seen(LIST)[0].query;
-    for part in ["side=SELL", "quantity=1", "aboveType=LIMIT_MAKER", "belowStopPrice=90", "listClientOrderId=r-0-L1"] {
+    for part in [
+        "side=SELL",
+        "quantity=1",
+        "aboveType=LIMIT_MAKER",
+        "belowStopPrice=90",
+        "listClientOrderId=r-0-L1",
+        // Nobody sweeps away what a neighbour has resting.
+        "selfTradePreventionMode=EXPIRE_TAKER",
+    ] {
         assert!(list.contains(part), "{list} lacks {part}");
     }
 }

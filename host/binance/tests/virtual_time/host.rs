@@ -26,6 +26,8 @@ use super::world::{Chance, Shared};
 enum Input {
     Venue(VenueEvent),
     Trades(ClientOrderId, Vec<VenueFill>),
+    /// What the venue said of an order can't be read.
+    Unread(String),
 }
 
 pub(crate) struct Host {
@@ -78,6 +80,7 @@ impl Host {
                 }
                 drop(to.send(Input::Venue(event)));
             }
+            ClientEvent::Unparsed { error } if error.contains("executionReport") => drop(to.send(Input::Unread(error))),
             other if loud => println!("{:?} {other:?}", began.elapsed()),
             _ => {}
         });
@@ -139,6 +142,7 @@ impl Host {
                     match input {
                         Input::Venue(event) => self.engine.venue(now, event, &mut self.out),
                         Input::Trades(id, fills) => self.engine.trades(now, &id, &fills, &mut self.out),
+                        Input::Unread(error) => self.told.push(error),
                     }
                 }
                 () = sleep_until(beat) => {
