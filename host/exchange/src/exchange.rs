@@ -356,7 +356,7 @@ impl Exchange {
         else {
             return;
         };
-        let reached = replay::play(market, data);
+        let reached = replay::play(market, now, data);
         match data {
             MarketData::Trade { .. } => {
                 if let Some(trade) = market.tape.last() {

@@ -87,6 +87,14 @@ impl Fixed {
         Fixed(self.0.saturating_mul(numerator).div_euclid(denominator))
     }
 
+    /// The product with `numerator / denominator`, rounded up to the unit.
+    pub const fn ratio_up(self, numerator: i128, denominator: i128) -> Fixed {
+        if denominator <= 0 {
+            return Fixed::ZERO;
+        }
+        Fixed(self.0.saturating_mul(numerator).saturating_add(denominator.saturating_sub(1)).div_euclid(denominator))
+    }
+
     /// The quotient, rounded down to the unit; `None` for a divisor that is not above zero.
     pub const fn over(self, other: Fixed) -> Option<Fixed> {
         if other.0 <= 0 { None } else { Some(Fixed(self.0.saturating_mul(ONE).div_euclid(other.0))) }

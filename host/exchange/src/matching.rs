@@ -20,7 +20,7 @@ use ringfence_model::Side;
 
 use crate::fixed::Fixed;
 use book::{Book, Maker, NodeId};
-pub(crate) use recorded::Reached;
+pub(crate) use recorded::{Print, Reached, Told};
 
 /// What happens when an order would trade with one of the same owner. The taker's mode
 /// decides.

@@ -4,14 +4,15 @@
 //! made smaller and taken away without a search. In a *live* book (generated market)
 //! places of the market and own orders stand in it by time, and what the world sees of a
 //! level is the sum of what they show. In a *recorded* book (replay) the world sees what
-//! was recorded; own orders stand in the queue with the quantity that was displayed ahead
-//! of them when they came, and never change what is seen.
+//! was recorded; own orders stand in the queue among places of the recorded market, and
+//! never change what is seen. How a recording moves that queue is in `super::recorded`.
 
 use std::collections::BTreeMap;
 
 use ringfence_model::event::{Book as Snapshot, Level as Row};
 use ringfence_model::{Decimal, InstrumentId, Side};
 
+use super::recorded::{Ledgers, Quote};
 use super::{Owner, SelfTrade};
 use crate::fixed::Fixed;
 
@@ -59,8 +60,9 @@ pub struct Place {
     pub(super) visible: Fixed,
     hidden: Fixed,
     slice: Fixed,
-    /// Recorded books: what must still trade at this price before this order's turn.
-    pub(super) ahead: Fixed,
+    /// Recorded books: what the recorded market has in this place. Not all of it need be
+    /// visible: some may have left the display.
+    pub(super) stands: Fixed,
     before: NodeId,
     after: NodeId,
 }
@@ -69,6 +71,11 @@ impl Place {
     #[cfg(test)]
     pub(super) const fn price(&self) -> Fixed {
         self.price
+    }
+
+    #[cfg(test)]
+    pub(super) const fn side(&self) -> Side {
+        self.side
     }
 
     pub(super) const fn maker(&self) -> Maker {
@@ -85,6 +92,10 @@ impl Place {
 
     pub(super) const fn visible(&self) -> Fixed {
         self.visible
+    }
+
+    pub(super) const fn after(&self) -> NodeId {
+        self.after
     }
 
     pub(super) const fn hidden(&self) -> Fixed {
@@ -134,6 +145,15 @@ impl Level {
         self.price
     }
 
+    pub(super) const fn has_own(&self) -> bool {
+        self.own > 0
+    }
+
+    /// Whether the market has something here that can be taken.
+    pub(super) const fn has_market(&self) -> bool {
+        self.market.is_positive()
+    }
+
     fn is_empty(&self) -> bool {
         self.first == NOBODY && self.shown.is_zero()
     }
@@ -172,7 +192,9 @@ pub struct Book {
     /// Their list is made unique when it is this long.
     tidy_at: usize,
     /// The newest recorded quote: depth messages are older than it and must not undo it.
-    pub(super) quote: Option<(u64, Row, Row)>,
+    pub(super) quote: Option<Quote>,
+    /// Recorded books: what is known of a level beside its queue.
+    pub(super) ledgers: Ledgers,
 }
 
 impl Book {
@@ -188,12 +210,14 @@ impl Book {
             changed: Vec::new(),
             tidy_at: TIDY_AT,
             quote: None,
+            ledgers: Ledgers::default(),
         }
     }
 
     /// From now on the market is a recorded one.
     pub(crate) fn record(&mut self) {
         self.display = Display::Recorded;
+        self.ledgers = Ledgers::default();
         self.update_id = 0;
         self.changed.clear();
     }
@@ -233,6 +257,16 @@ impl Book {
     /// Those who stand at a level, oldest first.
     pub(super) fn queue(&self, level: &Level) -> Queue<'_> {
         Queue { book: self, next: level.first }
+    }
+
+    /// The oldest place of a level.
+    pub(super) fn first(&self, side: Side, price: Fixed) -> NodeId {
+        self.level(side, price).map_or(NOBODY, |level| level.first)
+    }
+
+    /// The newest place of a level.
+    pub(super) fn last(&self, side: Side, price: Fixed) -> NodeId {
+        self.level(side, price).map_or(NOBODY, |level| level.last)
     }
 
     pub(super) fn level(&self, side: Side, price: Fixed) -> Option<&Level> {
@@ -416,7 +450,9 @@ impl Book {
 
     /// An own order joins the end of its level's queue.
     pub fn rest(&mut self, side: Side, price: Fixed, order: Resting) -> NodeId {
-        let ahead = self.level(side, price).map_or(Fixed::ZERO, |level| level.shown);
+        if self.display == Display::Recorded {
+            self.arrives(side, price);
+        }
         let slice = order.iceberg.unwrap_or(order.quantity).min(order.quantity);
         let node = self.insert(
             Place {
@@ -428,7 +464,7 @@ impl Book {
                 visible: slice,
                 hidden: order.quantity - slice,
                 slice,
-                ahead,
+                stands: Fixed::ZERO,
                 before: NOBODY,
                 after: NOBODY,
             },
@@ -438,7 +474,8 @@ impl Book {
         node
     }
 
-    fn insert_market(&mut self, side: Side, price: Fixed, quantity: Fixed, at_front: bool) {
+    /// A place of the market.
+    pub(super) fn insert_market(&mut self, side: Side, price: Fixed, quantity: Fixed, at_front: bool) {
         self.insert(
             Place {
                 maker: Maker::Market,
@@ -449,7 +486,7 @@ impl Book {
                 visible: quantity,
                 hidden: Fixed::ZERO,
                 slice: quantity,
-                ahead: Fixed::ZERO,
+                stands: quantity,
                 before: NOBODY,
                 after: NOBODY,
             },
@@ -464,7 +501,32 @@ impl Book {
         };
         self.unlink(node);
         self.free.push(node);
+        if self.display == Display::Recorded {
+            self.join(place.before, place.after);
+            self.leaves(place.side, place.price);
+        }
         self.touched(place.side, place.price);
+    }
+
+    /// Takes a place of the market away.
+    pub(super) fn discard(&mut self, node: NodeId) {
+        self.unlink(node);
+        self.free.push(node);
+    }
+
+    /// Two places of the market between which nobody stands any more are one.
+    fn join(&mut self, before: NodeId, after: NodeId) {
+        let (Some(one), Some(other)) = (self.place(before).copied(), self.place(after).copied()) else {
+            return;
+        };
+        if one.maker == Maker::Market && other.maker == Maker::Market {
+            self.unlink(after);
+            self.free.push(after);
+            self.set_visible(before, one.visible + other.visible);
+            if let Some(place) = self.place_mut(before) {
+                place.stands = one.stands + other.stands;
+            }
+        }
     }
 
     /// Makes an order smaller without losing its place; what is hidden goes first.
@@ -491,27 +553,31 @@ impl Book {
     /// Takes from the visible part. An iceberg shows its next slice at the end of the
     /// queue; a place with nothing left is gone.
     pub fn take(&mut self, node: NodeId, quantity: Fixed) {
+        let recorded = self.display == Display::Recorded;
         let Some(place) = self.place_mut(node) else {
             return;
         };
         let taken = quantity.min(place.visible);
         let (side, price, maker) = (place.side, place.price, place.maker);
+        if recorded && maker == Maker::Market {
+            return self.take_recorded(node, side, price, taken);
+        }
         let (left, hidden) = (place.visible - taken, place.hidden);
         if left.is_positive() {
             place.visible = left;
             self.less(side, price, maker, taken);
         } else if hidden.is_positive() {
             self.unlink(node);
-            let ahead = self.level(side, price).map_or(Fixed::ZERO, |level| level.shown);
             if let Some(place) = self.place_mut(node) {
                 place.visible = place.slice.min(hidden);
                 place.hidden = hidden - place.visible;
-                place.ahead = ahead;
             }
             self.link(node, false);
         } else {
-            self.unlink(node);
-            self.free.push(node);
+            self.discard(node);
+            if recorded {
+                self.leaves(side, price);
+            }
         }
         self.touched(side, price);
     }
@@ -551,16 +617,16 @@ impl Book {
         self.touched(side, price);
     }
 
-    /// Recorded: the market's quantity at a price, at the front of the queue.
-    pub(super) fn put_market(&mut self, side: Side, price: Fixed, quantity: Fixed) {
-        let first = self.level(side, price).map_or(NOBODY, |level| level.first);
-        if self.place(first).is_some_and(|place| place.maker == Maker::Market) {
-            self.unlink(first);
-            self.free.push(first);
-        }
-        if quantity.is_positive() {
-            self.insert_market(side, price, quantity, true);
-        }
+    /// What can be taken of a place of the market becomes this.
+    pub(super) fn set_visible(&mut self, node: NodeId, visible: Fixed) {
+        let Some(place) = self.place_mut(node) else {
+            return;
+        };
+        let before = std::mem::replace(&mut place.visible, visible);
+        let (side, price) = (place.side, place.price);
+        let level = self.level_mut(side, price);
+        level.visible += visible - before;
+        level.market += visible - before;
     }
 
     /// Drops a level at which nothing stands and nothing is shown.

@@ -7,8 +7,8 @@
 //! - Who sold met the best bid, who bought met the best ask: that side's best price is the
 //!   trade's, the other side's is one tick away.
 //! - Each side shows ten levels, a tick apart, each with the mean quantity of the last
-//!   hundred trades. Each trade shows the book anew, so what own orders took of it is back
-//!   with the next trade.
+//!   hundred trades. Each trade shows the book anew: what traded is back, what own orders
+//!   took of a level comes back as more trades there.
 //! - A kline becomes four trades of a quarter of its volume each: open, then low and high
 //!   (falling: high and low), then close, spread over the interval.
 //!

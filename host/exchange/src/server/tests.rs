@@ -241,8 +241,8 @@ async fn a_replay_waits_for_its_first_listener_and_plays_every_line() {
     let handle = replay(&path).await;
     let first = first_time(&path).unwrap().as_millis();
     let mut user = user_stream(&handle).await;
-    // The fourth line sells at this price.
-    let rest = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=61837.63&quantity=0.005";
+    // The third line offers at this price.
+    let rest = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&price=61837.64&quantity=0.005";
     assert_eq!(signed(&handle, "POST", ORDER, rest).await["status"], "NEW");
     assert_eq!((now(&handle).await, handle.finished()), (first, false), "time stands still until somebody listens");
 
@@ -261,7 +261,7 @@ async fn a_replay_waits_for_its_first_listener_and_plays_every_line() {
     finish(&handle).await;
     assert_eq!(handle.broken_lines(), Vec::<String>::new());
     let trade = report(&mut user, "TRADE").await;
-    assert_eq!((&trade["X"], &trade["L"], &trade["m"]), (&json!("FILLED"), &json!("61837.63000000"), &json!(true)));
+    assert_eq!((&trade["X"], &trade["L"], &trade["m"]), (&json!("FILLED"), &json!("61837.64000000"), &json!(true)));
     assert!(now(&handle).await >= recorded.last().unwrap().received.as_millis());
     let depth = get(&handle, "/api/v3/depth?symbol=BTCUSDT&limit=1").await;
     assert_eq!(depth["bids"][0][0], "61851.99000000");
