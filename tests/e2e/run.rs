@@ -101,6 +101,38 @@ fn whole_recordings_replay_without_an_unreadable_message() {
     assert_eq!(first, once());
 }
 
+/// Prices from another venue's public streams, fills from the embedded exchange; the other venue is a second one of these.
+#[test]
+fn a_paper_run_takes_its_prices_from_elsewhere_and_fills_here() {
+    use std::io::BufRead;
+    let mut real = std::process::Command::new(env!("CARGO_BIN_EXE_ringfence"))
+        .args(["sim", "--listen", "127.0.0.1:0", "--json", "--symbols", "BTCUSDT,ETHUSDT", "--seed", "5"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("ringfence starts");
+    let mut line = String::new();
+    std::io::BufReader::new(real.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    let ready: serde_json::Value = serde_json::from_str(&line).expect("where it is");
+    let dir = common::folder_with(&["ema-cross", "market-maker"]);
+    let config = format!(
+        "[venue]\nkind = \"paper\"\nstream_url = {}\n\n[sim]\nbalances = {{ USDT = \"1000000\", BTC = \"10\", ETH = \"100\" }}\n",
+        ready["stream"]
+    );
+    std::fs::write(dir.path().join("ringfence.toml"), config).expect("a configuration");
+    let paper = summary(dir.path(), &["--for", "10s", "--json", "--plugins", "."]);
+    let ended = real.kill().and_then(|()| real.wait());
+    assert!(ended.is_ok());
+    assert_eq!((&paper["mode"], &paper["venue"]), (&"paper".into(), &"paper".into()));
+    assert!(plugin(&paper, "market-maker")["orders"].as_u64().expect("orders") > 0, "{paper:#}");
+    assert!(paper["messages"]["received"].as_u64().expect("messages") > 0, "{paper:#}");
+    assert_healthy(&paper);
+    // Without that market there is none.
+    let silent = run(dir.path(), &["--for", "1s", "--json", "--plugins", "."]);
+    let told = String::from_utf8_lossy(&silent.stderr);
+    assert!(!silent.status.success() && told.contains("paper"), "{told}");
+}
+
 /// Ctrl-C cancels what is open, prints the summary and ends well.
 #[test]
 fn the_end_signal_closes_cleanly() {

@@ -14,7 +14,7 @@ use ringfence_model::venue::VenueEvent;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::config::{Config, VenueKind};
+use crate::config::Config;
 use crate::{credentials, live};
 
 /// How long the first message of a stream may take.
@@ -30,7 +30,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Looks at this venue instead of the configured one.
-    #[arg(long, value_name = "KIND", value_parser = ["sim", "binance-testnet", "binance-demo", "binance"])]
+    #[arg(long, value_name = "KIND", value_parser = ["sim", "paper", "binance-testnet", "binance-demo", "binance"])]
     pub(crate) venue: Option<String>,
     /// Prints one JSON object.
     #[arg(long)]
@@ -99,7 +99,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Config) -> anyhow::Result<bool> {
 
 async fn examine(config: Config) -> anyhow::Result<Report> {
     let mut report = Report { venue: config.venue.kind.name(), ..Report::default() };
-    let (client, server) = if config.venue.kind == VenueKind::Sim {
+    let (client, server) = if config.venue.kind.is_embedded() {
         let (client, server) = live::sim_client(&config).await?;
         (client, Some(server))
     } else {

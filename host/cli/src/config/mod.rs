@@ -24,6 +24,8 @@ use reader::{Reader, Table};
 pub(crate) enum VenueKind {
     /// The embedded simulated exchange.
     Sim,
+    /// The same with a real venue's market: prices from its public streams, fills from here.
+    Paper,
     /// Binance's spot testnet.
     BinanceTestnet,
     /// Binance's demo mode: live prices, play money.
@@ -36,6 +38,7 @@ impl VenueKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             VenueKind::Sim => "sim",
+            VenueKind::Paper => "paper",
             VenueKind::BinanceTestnet => "binance-testnet",
             VenueKind::BinanceDemo => "binance-demo",
             VenueKind::Binance => "binance",
@@ -44,15 +47,22 @@ impl VenueKind {
 
     /// From its name in the file and on the command line.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        [VenueKind::Sim, VenueKind::BinanceTestnet, VenueKind::BinanceDemo, VenueKind::Binance]
+        [VenueKind::Sim, VenueKind::Paper, VenueKind::BinanceTestnet, VenueKind::BinanceDemo, VenueKind::Binance]
             .into_iter()
             .find(|kind| kind.name() == name)
     }
 
-    /// REST, market streams and WebSocket API; nothing for the embedded exchange, whose addresses come with it.
+    /// Whether orders stay in the embedded exchange.
+    pub(crate) const fn is_embedded(self) -> bool {
+        matches!(self, VenueKind::Sim | VenueKind::Paper)
+    }
+
+    /// REST, market streams and WebSocket API; nothing for the embedded exchange, whose addresses come with it. On
+    /// paper the streams are those of the real market.
     pub(crate) const fn addresses(self) -> (&'static str, &'static str, &'static str) {
         match self {
             VenueKind::Sim => ("", "", ""),
+            VenueKind::Paper => ("", "wss://stream.binance.com:9443", ""),
             VenueKind::BinanceTestnet => (
                 "https://testnet.binance.vision",
                 "wss://stream.testnet.binance.vision",
@@ -226,7 +236,7 @@ impl Config {
             if let Some(table) = root.table(&reader, "venue") {
                 read_venue(&reader, &table, &mut config.venue);
             }
-            if config.venue.kind != VenueKind::Sim {
+            if !config.venue.kind.is_embedded() {
                 // Real money is only what the operator names.
                 config.defaults.allocation.clear();
                 // A plugin that nobody has named gets market data, and nothing to trade with.
@@ -299,7 +309,7 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
             "secret_env",
         ],
     );
-    let kind = table.choice(reader, "kind", &["sim", "binance-testnet", "binance-demo", "binance"]);
+    let kind = table.choice(reader, "kind", &["sim", "paper", "binance-testnet", "binance-demo", "binance"]);
     if let Some(kind) = kind.as_deref().and_then(VenueKind::of) {
         venue.kind = kind;
     }
@@ -327,6 +337,13 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
                 *slot = Some(url);
             } else {
                 table.wrong(reader, key, &format!("must start with {} or {}", schemes[0], schemes[1]));
+            }
+        }
+    }
+    if venue.kind == VenueKind::Paper {
+        for key in ["rest_url", "ws_api_url"] {
+            if table.has(key) {
+                table.wrong(reader, key, "is not used on paper: only the market's streams come from outside");
             }
         }
     }

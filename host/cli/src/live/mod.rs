@@ -69,7 +69,7 @@ struct Venue {
 
 async fn open_venue(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
     match config.venue.kind {
-        VenueKind::Sim => open_sim(args, config).await,
+        VenueKind::Sim | VenueKind::Paper => open_embedded(args, config).await,
         kind => {
             if args.replay.is_some() {
                 bail!("--replay plays on the simulated exchange; set [venue] kind = \"sim\" or leave it out");
@@ -79,8 +79,12 @@ async fn open_venue(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
     }
 }
 
-async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
+/// The embedded exchange with its market: generated, recorded, or a real one as it happens.
+async fn open_embedded(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
     let (symbols, market, start) = match &args.replay {
+        Some(_) if config.venue.kind == VenueKind::Paper => {
+            bail!("--replay brings its own market; leave it out, or set [venue] kind = \"sim\"")
+        }
         Some(path) => {
             let speed = match args.speed {
                 Some(Speed::Times(times)) => times,
@@ -89,7 +93,7 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
             let market = Market::Replay { path: path.clone(), speed };
             (vec![symbol_of(path)?], market, first_time(path)?)
         }
-        None => (config.venue.symbols.clone(), Market::Generator, wall_clock()),
+        None => (config.venue.symbols.clone(), own_market(&config.venue), wall_clock()),
     };
     let known = symbols
         .iter()
@@ -124,8 +128,23 @@ async fn open_sim(args: &RunArgs, config: &Config) -> anyhow::Result<Venue> {
         // Each start is a new exchange.
         state_file: None,
     };
-    let mode = if args.replay.is_some() { Mode::Replay } else { Mode::Sim };
+    let mode = match config.venue.kind {
+        VenueKind::Paper => Mode::Paper,
+        _ if args.replay.is_some() => Mode::Replay,
+        _ => Mode::Sim,
+    };
     Ok(Venue { client, symbols, mode, server: Some(handle) })
+}
+
+/// Where the prices of the embedded exchange come from when nothing is replayed.
+fn own_market(venue: &VenueConfig) -> Market {
+    match venue.kind {
+        VenueKind::Paper => {
+            let (_, official, _) = venue.kind.addresses();
+            Market::Paper { url: venue.stream_url.clone().unwrap_or_else(|| official.to_owned()) }
+        }
+        _ => Market::Generator,
+    }
 }
 
 /// The embedded exchange and how to reach it, as a run would start it.
@@ -133,7 +152,7 @@ pub(crate) async fn sim_client(config: &Config) -> anyhow::Result<(ClientConfig,
     let Command::Run(args) = Args::try_parse_from(["ringfence", "run"])?.command else {
         bail!("`run` is no command");
     };
-    let venue = open_sim(&args, config).await?;
+    let venue = open_embedded(&args, config).await?;
     Ok((venue.client, venue.server.context("the simulated exchange has no server")?))
 }
 

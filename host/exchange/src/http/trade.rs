@@ -380,7 +380,10 @@ impl Exchange {
         } else if let Some(exceeded) = exceeded {
             Half::Failure(Refusal::too_many_orders(exceeded))
         } else {
-            match self.place(ask.now, &placement, |exchange, id| exchange.shown_text(id, response, ask.unit)) {
+            let response = |exchange: &Exchange, id| {
+                rest::write(&exchange.shown(id, response, ask.unit).map(Placed::in_replacement))
+            };
+            match self.place(ask.now, &placement, response) {
                 Ok(body) => Half::Success(body),
                 Err(reject) => {
                     if canceled {

@@ -7,6 +7,8 @@
 //! was recorded; own orders stand in the queue among places of the recorded market, and
 //! never change what is seen. How a recording moves that queue is in `super::recorded`.
 
+mod live;
+
 use std::collections::BTreeMap;
 
 use ringfence_model::event::{Book as Snapshot, Level as Row};
@@ -367,11 +369,6 @@ impl Book {
         self.levels(side).find(|level| level.own > 0).map(Level::price)
     }
 
-    /// Prices at which the market stands.
-    pub(crate) fn market_prices(&self, side: Side) -> Vec<Fixed> {
-        self.levels(side).filter(|level| level.market.is_positive()).map(Level::price).collect()
-    }
-
     fn insert(&mut self, place: Place, at_front: bool) -> NodeId {
         let node = match self.free.pop() {
             Some(node) => {
@@ -578,41 +575,6 @@ impl Book {
             if recorded {
                 self.leaves(side, price);
             }
-        }
-        self.touched(side, price);
-    }
-
-    /// Live: the market's quantity at a price becomes this. More joins the end of the
-    /// queue, less leaves from its end.
-    pub(crate) fn set_market(&mut self, side: Side, price: Fixed, quantity: Fixed) {
-        let (have, last) = self.level(side, price).map_or((Fixed::ZERO, NOBODY), |level| (level.market, level.last));
-        if quantity > have {
-            let more = quantity - have;
-            match self.place_mut(last) {
-                Some(place) if place.maker == Maker::Market => {
-                    place.visible += more;
-                    place.slice = place.visible;
-                    let level = self.level_mut(side, price);
-                    level.visible += more;
-                    level.market += more;
-                }
-                _ => self.insert_market(side, price, more, false),
-            }
-        } else if quantity < have {
-            let mut less = have - quantity;
-            let mut node = last;
-            while less.is_positive()
-                && let Some(place) = self.place(node).copied()
-            {
-                if place.maker == Maker::Market {
-                    let gone = place.visible.min(less);
-                    less -= gone;
-                    self.take(node, gone);
-                }
-                node = place.before;
-            }
-        } else {
-            return;
         }
         self.touched(side, price);
     }

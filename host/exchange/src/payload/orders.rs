@@ -131,6 +131,8 @@ pub(crate) struct Body<'a> {
     strategy_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     strategy_type: Option<u64>,
+    #[serde(rename = "fills", skip_serializing_if = "Option::is_none")]
+    fills_early: Option<Vec<Fill<'a>>>,
     self_trade_prevention_mode: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     prevented_match_id: Option<u64>,
@@ -179,6 +181,7 @@ fn body<'a>(order: &'a Order, style: Style<'a>) -> Body<'a> {
         quote_late: None,
         strategy_id: order.strategy_id,
         strategy_type: order.strategy_type,
+        fills_early: None,
         self_trade_prevention_mode: order.self_trade.word(),
         prevented_match_id: order.prevented_match,
         prevented_quantity: order.prevented_match.map(|_| order.prevented),
@@ -194,6 +197,16 @@ fn body<'a>(order: &'a Order, style: Style<'a>) -> Body<'a> {
 pub(crate) enum Placed<'a> {
     Ack(Ack<'a>),
     Body(Box<Body<'a>>),
+}
+
+impl Placed<'_> {
+    /// As the new order of a cancel-replace shows it: its fills stand elsewhere.
+    pub(crate) fn in_replacement(mut self) -> Self {
+        if let Placed::Body(body) = &mut self {
+            body.fills_early = body.fills.take();
+        }
+        self
+    }
 }
 
 /// Answer to a new order.

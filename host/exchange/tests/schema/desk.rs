@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use ringfence_exchange::keys::{ApiKey, Rights, Verifier};
-use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, HttpRequest, SymbolConfig, WsSession};
+use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, HttpRequest, LimitConfig, SymbolConfig, WsSession};
 use ringfence_model::{Decimal, Micros, Timestamp};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
@@ -23,36 +23,83 @@ pub struct Desk {
     pub session: WsSession,
 }
 
+/// What every desk trades on.
+fn config() -> ExchangeConfig {
+    let public = pair().public_key().as_ref().try_into().unwrap();
+    let account = AccountConfig {
+        api_key: KEY.to_owned(),
+        secret: SECRET.to_owned(),
+        keys: vec![ApiKey {
+            api_key: SESSION_KEY.to_owned(),
+            verifier: Verifier::Ed25519(public),
+            rights: Rights::ALL,
+            addresses: Vec::new(),
+        }],
+        ..AccountConfig::default()
+    };
+    let mut symbols: Vec<_> =
+        ["BTCUSDT", "ETHUSDT", "BNBUSDT"].iter().filter_map(|symbol| SymbolConfig::known(symbol)).collect();
+    symbols[0].reference_price = Some(Decimal::new(60_000, 0));
+    symbols[0].price_range = Some(ringfence_exchange::config::filters::PriceRange {
+        bid_up: Some(Decimal::new(11, 1)),
+        bid_down: Some(Decimal::new(9, 1)),
+        ask_up: Some(Decimal::new(11, 1)),
+        ask_down: Some(Decimal::new(9, 1)),
+    });
+    let filters =
+        ringfence_exchange::config::filters::ExchangeFilters { max_num_orders: Some(1_000), ..Default::default() };
+    ExchangeConfig { accounts: vec![account], symbols, filters, ..ExchangeConfig::default() }
+}
+
 impl Desk {
     pub fn new() -> Self {
-        let public = pair().public_key().as_ref().try_into().unwrap();
-        let account = AccountConfig {
-            api_key: KEY.to_owned(),
-            secret: SECRET.to_owned(),
-            keys: vec![ApiKey {
-                api_key: SESSION_KEY.to_owned(),
-                verifier: Verifier::Ed25519(public),
-                rights: Rights::ALL,
-                addresses: Vec::new(),
-            }],
-            ..AccountConfig::default()
-        };
-        let mut symbols: Vec<_> =
-            ["BTCUSDT", "ETHUSDT", "BNBUSDT"].iter().filter_map(|symbol| SymbolConfig::known(symbol)).collect();
-        symbols[0].reference_price = Some(Decimal::new(60_000, 0));
-        symbols[0].price_range = Some(ringfence_exchange::config::filters::PriceRange {
-            bid_up: Some(Decimal::new(11, 1)),
-            bid_down: Some(Decimal::new(9, 1)),
-            ask_up: Some(Decimal::new(11, 1)),
-            ask_down: Some(Decimal::new(9, 1)),
-        });
-        let filters =
-            ringfence_exchange::config::filters::ExchangeFilters { max_num_orders: Some(1_000), ..Default::default() };
-        let config = ExchangeConfig { accounts: vec![account], symbols, filters, ..ExchangeConfig::default() };
+        Self::with(config(), true)
+    }
+
+    /// With a generated market three seconds old, or with empty books.
+    pub fn with(config: ExchangeConfig, market: bool) -> Self {
         let mut exchange = Exchange::new(config).unwrap();
-        let now = exchange.start().plus(Micros::from_millis(3_000));
-        exchange.advance(now);
+        let mut now = exchange.start();
+        if market {
+            now = now.plus(Micros::from_millis(3_000));
+            exchange.advance(now);
+        }
         Desk { exchange, now, session: WsSession::open(now, [127, 0, 0, 1].into(), "").unwrap() }
+    }
+
+    /// Begins again with other limits.
+    pub fn limit_to(&mut self, limits: LimitConfig) {
+        *self = Self::with(ExchangeConfig { limits, ..config() }, true);
+    }
+
+    /// Begins again without a market, where a sale meets an order of the same account; the
+    /// number of the sale.
+    pub fn meet_oneself(&mut self) -> u64 {
+        *self = Self::with(config(), false);
+        // Near the reference price, from which a taker must not be far.
+        let order = "symbol=BTCUSDT&type=LIMIT&timeInForce=GTC&quantity=0.01&price=60000.00";
+        self.signed("POST", "order", &format!("{order}&side=BUY"));
+        let placed = self.signed("POST", "order", &format!("{order}&side=SELL&selfTradePreventionMode=EXPIRE_MAKER"));
+        let placed: Value = serde_json::from_str(&placed).unwrap();
+        placed["orderId"].as_u64().unwrap_or_else(|| panic!("{placed}"))
+    }
+
+    /// A list by its own path: the answer as it was written.
+    pub fn post_list(&mut self, path: &str, query: &str) -> String {
+        self.signed("POST", path, &format!("symbol=BTCUSDT&{query}"))
+    }
+
+    /// A list of this kind that must be accepted.
+    pub fn list(&mut self, kind: &str, query: &str) -> Value {
+        let placed = self.post_list(&format!("orderList/{kind}"), query);
+        let placed: Value = serde_json::from_str(&placed).unwrap();
+        assert!(placed["orderListId"].is_u64(), "{placed}");
+        placed
+    }
+
+    /// A cancel with a new order.
+    pub fn replace(&mut self, query: &str) -> String {
+        self.signed("POST", "order/cancelReplace", query)
     }
 
     pub fn advance(&mut self, millis: u64) {
@@ -101,7 +148,8 @@ impl Desk {
     }
 
     /// The venue's own example of a request, changed where it must be: symbols that are
-    /// traded here, and key, time and signature if it has them.
+    /// traded here, and key, time and signature if it has them. A change to null leaves a
+    /// parameter out.
     pub fn example(&mut self, text: &str, changes: Value) -> String {
         let mut request: Map<String, Value> = serde_json::from_str(text).unwrap();
         let mut params = request.get("params").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -116,7 +164,10 @@ impl Desk {
             }
         }
         for (name, value) in changes.as_object().unwrap() {
-            params.insert(name.clone(), value.clone());
+            match value {
+                Value::Null => params.remove(name),
+                value => params.insert(name.clone(), value.clone()),
+            };
         }
         if params.contains_key("signature") {
             let logon = request["method"] == "session.logon";

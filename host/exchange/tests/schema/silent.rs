@@ -1,0 +1,37 @@
+//! Examples that no answer of the simulated exchange is held against, and why.
+
+/// Name and reason.
+pub const SILENT: &[(&str, &str)] = &[
+    ("rest/historical-block-trades.1", "no block trades are generated, so the answer is an empty list"),
+    ("ws-api/historical-block-trades.2", "no block trades are generated, so the answer is an empty list"),
+    ("streams/block-trade-streams.1", "no block trades are generated, so the stream is silent"),
+    ("rest/new-order-using-sor.1", "no symbol has smart order routing: such orders are refused"),
+    ("rest/test-new-order-using-sor.1", "no symbol has smart order routing: such orders are refused"),
+    ("ws-api/place-new-order-using-sor.2", "no symbol has smart order routing: such orders are refused"),
+    ("ws-api/test-new-order-using-sor.2", "no symbol has smart order routing: such orders are refused"),
+    ("ws-api/test-new-order-using-sor.3", "no symbol has smart order routing: such orders are refused"),
+    ("rest/query-allocations.1", "without smart order routing nothing is allocated: an empty list"),
+    ("ws-api/account-allocations.2", "without smart order routing nothing is allocated: an empty list"),
+    ("rest/query-reference-price.2", "a reference price here is set or absent, never pending"),
+    ("ws-api/query-reference-price.3", "a reference price here is set or absent, never pending"),
+    ("rest/query-reference-price-calculation.2", "reference prices here come from outside, never from trades"),
+    ("ws-api/query-reference-price-calculation.3", "reference prices here come from outside, never from trades"),
+    (
+        "ws-api/query-reference-price.4",
+        "an error as the result of a success; the same error in query-reference-price-calculation.2 and at REST is a 400, as here",
+    ),
+    ("ws-api/rolling-window-price-change-statistics.2", "two fields of the answer that another row holds whole"),
+    ("user-data/external-lock-update.1", "told when another product of the venue locks a balance; there is none here"),
+    ("ws-api/signed-request-example.3", "sent as it is by the test of documented signatures"),
+    ("ws-api/signed-request-example.4", "sent as it is by the test of documented signatures"),
+    ("ws-api/signed-request-example.7", "signed with an RSA key of which neither half is published"),
+    ("ws-api/signed-request-example.8", "signed with an RSA key of which neither half is published"),
+    ("ws-api/signed-request-example.11", "signed with an Ed25519 key of which neither half is published"),
+    ("ws-api/signed-request-example.12", "signed with an Ed25519 key of which neither half is published"),
+    ("ws-api/signed-request-example.1", "a draft whose signature says FILL ME"),
+    ("ws-api/signed-request-example.2", "a draft whose signature says FILL ME"),
+    ("ws-api/signed-request-example.5", "a draft whose signature says FILL ME"),
+    ("ws-api/signed-request-example.6", "a draft whose signature says FILL ME"),
+    ("ws-api/signed-request-example.9", "a draft whose signature says FILL ME"),
+    ("ws-api/signed-request-example.10", "a draft whose signature says FILL ME"),
+];
