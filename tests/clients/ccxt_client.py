@@ -56,12 +56,25 @@ def market(x):
         eq((len(rows), len(rows[0])), (10, 6))
         since = rows[0][0]
         eq(x.fetch_ohlcv(S, "1m", since=since, limit=3)[0][0], since)
+        for frame in ("1s", "5m", "1h", "1d", "1w", "1M"):
+            rows = x.fetch_ohlcv(S, frame, limit=2)
+            assert rows and all(row[3] <= row[1] <= row[2] and row[3] <= row[4] <= row[2] for row in rows), (frame, rows)
+        ago = trades[0]["timestamp"]
+        assert all(trade["timestamp"] >= ago for trade in x.fetch_trades(S, since=ago, limit=5))
+        eq(len(x.public_get_uiklines({"symbol": "BTCUSDT", "interval": "1h", "limit": 2})), 2)
+        assert x.public_get_historicaltrades({"symbol": "BTCUSDT", "limit": 2})
     with step("tickers"):
         ticker = x.fetch_ticker(S)
         assert ticker["last"] > 0 and ticker["bid"] > 0 and ticker["baseVolume"] > 0
         assert S in x.fetch_tickers([S, "ETH/USDT"])
         assert S in x.fetch_bids_asks([S])
         assert S in x.fetch_last_prices([S])
+        for window in ("1h", "1d"):
+            eq(x.public_get_ticker({"symbol": "BTCUSDT", "windowSize": window})["symbol"], "BTCUSDT")
+        eq(x.public_get_ticker_tradingday({"symbol": "BTCUSDT"})["symbol"], "BTCUSDT")
+        assert float(x.public_get_avgprice({"symbol": "BTCUSDT"})["price"]) > 0
+        some = x.public_get_exchangeinfo({"permissions": "SPOT", "symbolStatus": "TRADING"})["symbols"]
+        assert "BTCUSDT" in [row["symbol"] for row in some]
 
 
 def trading(x):
@@ -111,6 +124,36 @@ def trading(x):
         x.cancel_order(edited["id"], S)
     with step("history and fees"):
         assert x.fetch_orders(S) and x.fetch_closed_orders(S) and x.fetch_canceled_orders(S)
+        assert x.fetch_canceled_and_closed_orders(S)
+        mine = x.fetch_my_trades(S)
+        last = mine[-1]
+        eq([t["id"] for t in x.fetch_order_trades(last["order"], S)][-1], last["id"])
+        eq(x.fetch_my_trades(S, since=last["timestamp"])[-1]["id"], last["id"])
+        eq([t["id"] for t in x.fetch_my_trades(S, None, 2, {"fromId": mine[1]["id"]})], [t["id"] for t in mine[1:3]])
+        orders = x.fetch_orders(S)
+        eq([o["id"] for o in x.fetch_orders(S, None, 2, {"orderId": orders[1]["id"]})], [o["id"] for o in orders[1:3]])
+        eq(x.fetch_orders(S, since=orders[-1]["timestamp"])[-1]["id"], orders[-1]["id"])
+        assert "standardCommission" in x.private_get_account_commission({"symbol": "BTCUSDT"})
+        assert len(x.private_get_ratelimit_order()) >= 2
+        eq(x.private_get_mypreventedmatches({"symbol": "BTCUSDT", "orderId": last["order"]}), [])
+        eq(x.private_get_myallocations({"symbol": "BTCUSDT"}), [])
+        held = x.private_get_account({"omitZeroBalances": "true"})["balances"]
+        assert held and all(float(row["free"]) + float(row["locked"]) > 0 for row in held)
+    with step("order lists"):
+        pair = {
+            "symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "aboveType": "LIMIT_MAKER", "abovePrice": high,
+            "belowType": "STOP_LOSS", "belowStopPrice": low,
+        }
+        oco = x.private_post_orderlist_oco(pair)
+        eq([row["orderListId"] for row in x.private_get_openorderlist()], [oco["orderListId"]])
+        eq(x.private_delete_orderlist({"symbol": "BTCUSDT", "orderListId": oco["orderListId"]})["listOrderStatus"], "ALL_DONE")
+        opo = x.private_post_orderlist_opo({
+            "symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": low, "workingQuantity": "0.01",
+            "workingTimeInForce": "GTC", "pendingType": "MARKET", "pendingSide": "SELL",
+        })
+        eq([row["status"] for row in opo["orderReports"]], ["NEW", "PENDING_NEW"])
+        x.cancel_all_orders(S)
+        eq(x.private_get_openorderlist(), [])
     with step("errors"):
         refused(ccxt.InsufficientFunds, x.create_order, S, "limit", "buy", 100, low)
         # What ccxt makes of the filters NOTIONAL and LOT_SIZE.

@@ -11,12 +11,14 @@ from decimal import Decimal as D
 
 FAILED = []
 DONE = 0
+# The generated market's seed: the same each time, so that a failure can be looked at again.
+SEED = os.environ.get("RINGFENCE_SEED", "20240808")
 
 
 @contextmanager
 def venue(*options):
     """Starts `ringfence sim` and hands over its first line."""
-    command = [os.environ["RINGFENCE"], "sim", "--listen", "127.0.0.1:0", "--json", *options]
+    command = [os.environ["RINGFENCE"], "sim", "--listen", "127.0.0.1:0", "--json", "--seed", SEED, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield json.loads(process.stdout.readline())
@@ -56,10 +58,15 @@ def until(what, seconds=15):
     raise AssertionError("nothing came within %s s" % seconds)
 
 
+def some(what, count):
+    """Waits until there are so many."""
+    return until(lambda: (lambda rows: rows if len(rows) >= count else None)(what()))
+
+
 def finish(name):
     for line in FAILED:
         print(f"FAILED {name}: {line}")
-    print(f"{name}: {DONE - len(FAILED)} of {DONE} steps hold")
+    print(f"{name}: {DONE - len(FAILED)} of {DONE} steps hold (RINGFENCE_SEED={SEED})")
     sys.exit(1 if FAILED else 0)
 
 

@@ -7,7 +7,7 @@ from binance.error import ClientError
 from binance.spot import Spot
 from binance.websocket.spot.websocket_api import SpotWebsocketAPIClient
 from binance.websocket.spot.websocket_stream import SpotWebsocketStreamClient
-from check import around, eq, finish, step, until, venue
+from check import around, eq, finish, some, step, until, venue
 
 S = "BTCUSDT"
 
@@ -29,6 +29,7 @@ def market(c):
         eq(sorted(row["symbol"] for row in info["symbols"]), [S, "ETHUSDT"])
         eq(c.exchange_info(symbol=S)["symbols"][0]["symbol"], S)
         assert c.exchange_info(permissions=["SPOT"])["symbols"]
+        eq(c.exchange_info(permissions=["LEVERAGED"])["symbols"], [])
     with step("market data"):
         eq(len(c.depth(S, limit=5)["bids"]), 5)
         assert until(lambda: c.trades(S, limit=3))
@@ -36,6 +37,15 @@ def market(c):
         assert c.agg_trades(S, limit=3)
         eq(len(c.klines(S, "1m", limit=4)), 4)
         eq(len(c.ui_klines(S, "1h", limit=2)), 2)
+        for interval in ("1s", "3m", "30m", "2h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"):
+            eq(len(c.klines(S, interval, limit=1)[0]), 12)
+        rows = c.klines(S, "1m", limit=4)
+        eq([row[0] for row in c.klines(S, "1m", startTime=rows[1][0], endTime=rows[2][0])], [rows[1][0], rows[2][0]])
+        agg = some(lambda: c.agg_trades(S, limit=4), 4)
+        eq([row["a"] for row in c.agg_trades(S, fromId=agg[1]["a"], limit=2)], [agg[1]["a"], agg[2]["a"]])
+        assert {row["a"] for row in agg} <= {row["a"] for row in c.agg_trades(S, startTime=agg[0]["T"], endTime=agg[-1]["T"])}
+        old = c.historical_trades(S, limit=2, fromId=1)
+        eq(old[1]["id"], old[0]["id"] + 1)
         assert D(c.avg_price(S)["price"]) > 0
     with step("tickers"):
         eq(c.ticker_24hr(S)["symbol"], S)
@@ -43,7 +53,10 @@ def market(c):
         eq(c.trading_day_ticker(S)["symbol"], S)
         eq(c.ticker_price(S)["symbol"], S)
         eq(c.book_ticker(S)["symbol"], S)
-        eq(c.rolling_window_ticker(S, windowSize="1h")["symbol"], S)
+        for window in ("1m", "1h", "23h", "1d", "7d"):
+            eq(c.rolling_window_ticker(S, windowSize=window)["symbol"], S)
+        eq(len(c.rolling_window_ticker(symbols=[S, "ETHUSDT"], type="MINI")), 2)
+        refused(-1130, c.rolling_window_ticker, S, windowSize="8d1h")
 
 
 def trading(c):
@@ -93,8 +106,14 @@ def trading(c):
         assert len(c.get_oco_orders()) >= 3
     with step("account"):
         assert any(row["asset"] == "USDT" for row in c.account(omitZeroBalances="true")["balances"])
-        assert c.my_trades(S)
-        assert c.get_orders(S)
+        for _ in range(2):
+            c.new_order(S, "BUY", "MARKET", quantity="0.001")
+        trades = c.my_trades(S)
+        eq([row["id"] for row in c.my_trades(S, fromId=trades[1]["id"], limit=1)], [trades[1]["id"]])
+        eq(c.my_trades(S, orderId=trades[-1]["orderId"])[-1]["id"], trades[-1]["id"])
+        eq(c.my_trades(S, startTime=trades[-1]["time"])[-1]["id"], trades[-1]["id"])
+        orders = c.get_orders(S)
+        eq([row["orderId"] for row in c.get_orders(S, orderId=orders[1]["orderId"], limit=2)], [row["orderId"] for row in orders[1:3]])
         assert len(c.get_order_rate_limit()) >= 2
         assert "standardCommission" in c.query_commission_rates(S)
         eq(c.query_prevented_matches(S, orderId=1), [])

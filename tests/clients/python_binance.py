@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 from binance import AsyncClient, BinanceSocketManager, Client
 from binance.exceptions import BinanceAPIException
-from check import around, eq, finish, step, until, venue
+from check import around, eq, finish, some, step, until, venue
 
 S = "BTCUSDT"
 
@@ -63,7 +63,35 @@ def market(c):
         assert len(c.get_all_tickers()) >= 2
         assert D(c.get_orderbook_ticker(symbol=S)["bidPrice"]) > 0
         assert len(c.get_orderbook_tickers()) >= 2
-        eq(c.get_symbol_ticker_window(symbol=S, windowSize="1h")["symbol"], S)
+        for window in ("1m", "15m", "1h", "12h", "1d", "7d"):
+            row = c.get_symbol_ticker_window(symbol=S, windowSize=window)
+            assert row["symbol"] == S and row["closeTime"] > row["openTime"], row
+        eq(c.v3_get_ticker_trading_day(symbol=S)["symbol"], S)
+    with step("klines of every interval, by time"):
+        minute = 60_000
+        for interval, length in [
+            ("1s", 1_000), ("1m", minute), ("3m", 3 * minute), ("15m", 15 * minute), ("1h", 60 * minute), ("4h", 240 * minute),
+            ("1d", 1_440 * minute),
+        ]:
+            rows = c.get_klines(symbol=S, interval=interval, limit=5)
+            # The generated past is not endless: there are fewer of the long ones.
+            assert 1 < len(rows) <= 5, (interval, rows)
+            assert all(row[0] % length == 0 and row[6] == row[0] + length - 1 for row in rows), (interval, rows)
+            assert all(b[0] - a[0] == length for a, b in zip(rows, rows[1:])), (interval, rows)
+            part = c.get_klines(symbol=S, interval=interval, startTime=rows[0][0], endTime=rows[-2][0])
+            eq([row[0] for row in part], [row[0] for row in rows[:-1]])
+        for interval in ("1w", "1M"):
+            assert c.get_klines(symbol=S, interval=interval, limit=1)[0][0] % 86_400_000 == 0
+        eq(len(c.get_ui_klines(symbol=S, interval="1h", limit=3)[0]), 12)
+    with step("trades by id and time"):
+        newest = c.get_recent_trades(symbol=S, limit=1)[0]["id"]
+        old = c.get_historical_trades(symbol=S, fromId=newest - 1, limit=2)
+        eq([row["id"] for row in old], [newest - 1, newest])
+        agg = some(lambda: c.get_aggregate_trades(symbol=S, limit=5), 5)
+        eq([row["a"] for row in c.get_aggregate_trades(symbol=S, fromId=agg[1]["a"], limit=3)], [row["a"] for row in agg[1:4]])
+        within = c.get_aggregate_trades(symbol=S, startTime=agg[0]["T"], endTime=agg[-1]["T"])
+        assert {row["a"] for row in agg} <= {row["a"] for row in within}
+        eq(next(c.aggregate_trade_iter(S, last_id=agg[0]["a"]))["a"], agg[0]["a"] + 1)
 
 
 def trading(c):
@@ -145,6 +173,43 @@ def trading(c):
         )
         eq((new["cancelResult"], new["newOrderResult"]), ("SUCCESS", "SUCCESS"))
         c.cancel_order(symbol=S, orderId=new["newOrderResponse"]["orderId"])
+    with step("lists of working and pending orders"):
+        working = {
+            "symbol": S, "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": low, "workingQuantity": "0.01",
+            "workingTimeInForce": "GTC", "pendingSide": "SELL", "pendingQuantity": "0.01",
+        }
+        oto = c.v3_post_order_list_oto(**working, pendingType="LIMIT_MAKER", pendingPrice=high)
+        eq([r["status"] for r in oto["orderReports"]], ["NEW", "PENDING_NEW"])
+        otoco = c.v3_post_order_list_otoco(
+            **working, pendingAboveType="LIMIT_MAKER", pendingAbovePrice=high, pendingBelowType="STOP_LOSS",
+            pendingBelowStopPrice=around(price, "0.8"),
+        )
+        eq(len(otoco["orders"]), 3)
+        eq(c.v3_get_order_list(orderListId=oto["orderListId"])["listOrderStatus"], "EXECUTING")
+        eq(c.v3_delete_order_list(symbol=S, orderListId=oto["orderListId"])["listOrderStatus"], "ALL_DONE")
+        eq([row["contingencyType"] for row in c.cancel_all_open_orders(symbol=S)], ["OTO"])
+        lists = c.v3_get_all_order_list()
+        eq({row["listOrderStatus"] for row in lists}, {"ALL_DONE"})
+        eq([row["orderListId"] for row in c.v3_get_all_order_list(fromId=lists[1]["orderListId"], limit=1)], [lists[1]["orderListId"]])
+    with step("own trades and orders, page by page"):
+        for _ in range(3):
+            c.order_market_buy(symbol=S, quantity="0.001")
+        trades = c.get_my_trades(symbol=S)
+        first = trades[0]
+        eq([t["id"] for t in c.get_my_trades(symbol=S, fromId=trades[1]["id"], limit=2)], [t["id"] for t in trades[1:3]])
+        eq(c.get_my_trades(symbol=S, startTime=first["time"], endTime=trades[-1]["time"])[0]["id"], first["id"])
+        eq(c.get_my_trades(symbol=S, fromId=trades[-1]["id"] + 1), [])
+        assert D(first["commission"]) > 0 and first["commissionAsset"], first
+        orders = c.get_all_orders(symbol=S)
+        eq([o["orderId"] for o in c.get_all_orders(symbol=S, orderId=orders[2]["orderId"], limit=3)], [o["orderId"] for o in orders[2:5]])
+        eq(c.get_all_orders(symbol=S, startTime=orders[-1]["time"])[-1]["orderId"], orders[-1]["orderId"])
+    with step("the account's other answers"):
+        held = c.get_account(omitZeroBalances="true")["balances"]
+        assert held and all(D(row["free"]) + D(row["locked"]) > 0 for row in held), held
+        rates = c.v3_get_account_commission(symbol=S)
+        assert {"standardCommission", "taxCommission", "discount"} <= set(rates), rates
+        eq(c.get_allocations(symbol=S), [])
+        refused(-1013, c.v3_post_sor_order, symbol=S, side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.01", price=low)
     with step("test order, history, counts"):
         eq(c.create_test_order(symbol=S, side="BUY", type="MARKET", quantity="0.01"), {})
         assert len(c.get_all_orders(symbol=S, limit=10)) == 10
@@ -231,6 +296,35 @@ async def live(at):
             market = await c.ws_order_market_buy(symbol=S, quantity="0.01")
             eq(market["status"], "FILLED")
             assert len(await c.ws_get_my_trades(symbol=S)) >= 1
+            assert len(await c.ws_get_historical_trades(symbol=S, limit=2)) == 2
+            assert len(await c.ws_get_aggregate_trades(symbol=S, limit=2)) == 2
+            assert len(await c.ws_get_uiKlines(symbol=S, interval="1h", limit=2)) == 2
+            eq((await c.ws_get_ticker(symbol=S))["symbol"], S)
+            eq((await c.ws_get_trading_day_ticker(symbol=S))["symbol"], S)
+            eq((await c.ws_get_symbol_ticker_window(symbol=S, windowSize="4h"))["symbol"], S)
+            assert "standardCommission" in await c.ws_get_commission_rates(symbol=S)
+            assert len(await c.ws_get_account_rate_limits_orders()) >= 2
+            assert len(await c.ws_get_all_orders(symbol=S, limit=5)) == 5
+            eq(await c.ws_get_prevented_matches(symbol=S, orderId=market["orderId"]), [])
+            eq(await c.ws_get_allocations(symbol=S), [])
+        with step("lists and replacements over the WebSocket API"):
+            limit = {"symbol": S, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": low}
+            eq(await c.ws_create_test_order(**limit), {})
+            order = await c.ws_create_order(**limit)
+            new = await c.ws_cancel_and_replace_order(**limit, cancelReplaceMode="STOP_ON_FAILURE", cancelOrderId=order["orderId"])
+            eq((new["cancelResult"], new["newOrderResult"]), ("SUCCESS", "SUCCESS"))
+            oco = await c.ws_create_oco_order(
+                symbol=S, side="SELL", quantity="0.01", aboveType="LIMIT_MAKER", abovePrice=around(price, "1.1"),
+                belowType="STOP_LOSS", belowStopPrice=low,
+            )
+            eq((await c.ws_get_oco_order(orderListId=oco["orderListId"]))["contingencyType"], "OCO")
+            eq(len(await c.ws_get_oco_open_orders()), 1)
+            oto = await c.ws_create_oto_order(
+                symbol=S, workingType="LIMIT", workingSide="BUY", workingPrice=low, workingQuantity="0.01", workingTimeInForce="GTC",
+                pendingType="MARKET", pendingSide="SELL", pendingQuantity="0.01",
+            )
+            eq((await c.ws_cancel_oco_order(symbol=S, orderListId=oto["orderListId"]))["listOrderStatus"], "ALL_DONE")
+            eq(len(await c.ws_cancel_all_open_orders(symbol=S)), 2)
         with step("a refusal over the WebSocket API"):
             try:
                 await c.ws_create_order(symbol=S, side="BUY", type="LIMIT", timeInForce="GTC", quantity="100", price=low)
@@ -248,4 +342,18 @@ with venue("--limit", "weight=60000,orders-10s=1000") as at:
     market(client)
     trading(client)
     asyncio.run(live(at))
+
+# Time stands still here, and with it the market: an account can be made to meet itself.
+with venue("--speed", "0", "--limit", "weight=60000,orders-10s=1000") as at:
+    point(Client, at)
+    still = Client(at["api_key"], at["secret_key"])
+    with step("self-trade prevention"):
+        price, displayed = still.get_order_book(symbol=S, limit=5)["asks"][0]
+        maker = still.order_limit_sell(symbol=S, quantity="0.01", price=price)
+        more = str(D(displayed) + D("0.01"))
+        taker = still.order_limit_buy(symbol=S, quantity=more, price=price, selfTradePreventionMode="EXPIRE_MAKER")
+        eq(sum(D(fill["qty"]) for fill in taker["fills"]), D(displayed))
+        matched = still.get_prevented_matches(symbol=S, orderId=maker["orderId"])
+        eq([(row["makerOrderId"], row["takerOrderId"]) for row in matched], [(maker["orderId"], taker["orderId"])])
+        eq(still.get_order(symbol=S, orderId=maker["orderId"])["status"], "EXPIRED_IN_MATCH")
 finish("python-binance")

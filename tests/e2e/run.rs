@@ -130,7 +130,7 @@ fn a_paper_run_takes_its_prices_from_elsewhere_and_fills_here() {
     // Without that market there is none.
     let silent = run(dir.path(), &["--for", "1s", "--json", "--plugins", "."]);
     let told = String::from_utf8_lossy(&silent.stderr);
-    assert!(!silent.status.success() && told.contains("paper"), "{told}");
+    assert!(!silent.status.success() && told.contains("can't take the market"), "{told}");
 }
 
 /// Ctrl-C cancels what is open, prints the summary and ends well.
