@@ -197,7 +197,9 @@ impl Exchange {
     pub fn begin_replay(&mut self) {
         if self.mode == Mode::Open {
             self.mode = Mode::Replay;
-            self.markets.iter_mut().for_each(|market| market.book.record());
+            for (market, rules) in self.markets.iter_mut().zip(&self.rules) {
+                market.book.record(rules.step());
+            }
         }
     }
 

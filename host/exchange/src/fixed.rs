@@ -105,6 +105,11 @@ impl Fixed {
         if step.0 <= 0 { self } else { Fixed(self.0.saturating_sub(self.0.rem_euclid(step.0))) }
     }
 
+    /// Raised to whole steps; a step of zero raises nothing.
+    pub const fn raise(self, step: Fixed) -> Fixed {
+        if step.0 <= 0 { self } else { Fixed(self.0.saturating_add(step.0.saturating_sub(1))).cut(step) }
+    }
+
     /// Whether it is a whole number of steps; a step of zero fits everything.
     pub const fn fits(self, step: Fixed) -> bool {
         step.0 <= 0 || self.0.rem_euclid(step.0) == 0
@@ -188,6 +193,7 @@ mod tests {
         assert_eq!(fixed("1").over(fixed("3")).unwrap().to_string(), "0.33333333");
         assert_eq!(fixed("1").over(Fixed::ZERO), None);
         assert_eq!((fixed("1.7").cut(fixed("0.5")), fixed("1.7").parts(fixed("0.5"))), (fixed("1.5"), 4));
+        assert_eq!((fixed("1.7").raise(fixed("0.5")), fixed("1.5").raise(fixed("0.5"))), (fixed("2"), fixed("1.5")));
         assert!(fixed("1.5").fits(fixed("0.5")) && fixed("1.5").fits(Fixed::ZERO) && !fixed("1.6").fits(fixed("0.5")));
     }
 

@@ -30,7 +30,7 @@
 //! The quantity of one trade is given out once: all own orders together, of all prices and
 //! accounts, best price first and oldest first within it, get at most what traded less what
 //! stood before them. An offer is given out once too (it counts as taken). A fill may be
-//! partial; an iceberg's next slice stands at the end.
+//! partial, in whole steps of LOT_SIZE; an iceberg's next slice stands at the end.
 //!
 //! A display that shrinks and the trade that is the reason are two messages that come in
 //! either order (book tickers run ahead of their trades). They are matched for a tenth of a

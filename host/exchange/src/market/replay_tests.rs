@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use ringfence_model::event::{DepthUpdate, Level};
 use ringfence_model::venue::MarketData;
 use ringfence_model::{Decimal, InstrumentId, Side};
+use serde_json::Value;
 
 use crate::exchange::UserMessage;
 use crate::testing::{Desk, KEYS, config, decimal};
@@ -12,7 +13,8 @@ const ASSETS: [&str; 3] = ["USDT", "BTC", "ETH"];
 const INSTRUMENT: InstrumentId = InstrumentId(0);
 
 fn row(price: i64, lots: u32) -> Level {
-    Level { price: Decimal::new(price, 0), quantity: Decimal::new(lots.into(), 3) }
+    // Recorded quantities may be finer than lots: the book around a tape shows means.
+    Level { price: Decimal::new(price, 0), quantity: Decimal::new(i64::from(lots) * 1_007, 6) }
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +44,7 @@ fn run(doings: &[Doing]) -> (Vec<String>, Vec<UserMessage>) {
     let mut desk = Desk::quiet(config(1));
     desk.exchange.begin_replay();
     let before = ASSETS.map(|asset| desk.exchange.total(asset));
+    let step = desk.exchange.config.symbols[0].filters.lot_size.step;
     let (mut said, mut heard) = (Vec::new(), Vec::new());
     for (update_id, doing) in (1u64..).zip(doings) {
         let ts = desk.now;
@@ -84,7 +87,14 @@ fn run(doings: &[Doing]) -> (Vec<String>, Vec<UserMessage>) {
             }
             Doing::Wait { millis } => desk.advance(millis),
         }
-        heard.extend(desk.exchange.drain_user());
+        for event in desk.exchange.drain_user() {
+            let told: Value = serde_json::from_str(&event.json).unwrap();
+            if told["x"] == "TRADE" {
+                let quantity = decimal(told["l"].as_str().unwrap());
+                assert!((quantity % step).is_zero(), "{quantity} is no whole lot: {told}");
+            }
+            heard.push(event);
+        }
         desk.check();
         assert_eq!(ASSETS.map(|asset| desk.exchange.total(asset)), before, "{doing:?}");
     }

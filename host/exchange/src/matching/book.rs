@@ -216,10 +216,10 @@ impl Book {
         }
     }
 
-    /// From now on the market is a recorded one.
-    pub(crate) fn record(&mut self) {
+    /// From now on the market is a recorded one, in which orders fill in whole steps.
+    pub(crate) fn record(&mut self, step: Fixed) {
         self.display = Display::Recorded;
-        self.ledgers = Ledgers::default();
+        self.ledgers = Ledgers::new(step);
         self.update_id = 0;
         self.changed.clear();
     }

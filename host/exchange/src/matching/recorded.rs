@@ -99,13 +99,18 @@ struct Gone {
 }
 
 /// So much of a level leaves without a trade: all that stood there then lose alike, those
-/// who joined `behind` nothing. Rounded so that nobody comes further ahead than his part.
-fn thin(taken: &mut Fixed, stands: &mut [Fixed], less: Fixed, behind: Fixed) {
+/// who joined `behind` nothing. In whole steps, so that nobody comes further ahead than his
+/// part.
+fn thin(taken: &mut Fixed, stands: &mut [Fixed], less: Fixed, behind: Fixed, step: Fixed) {
     let all = stands.iter().fold(*taken, |sum, stands| sum + *stands);
     let stood = (all - behind).max(Fixed::ZERO);
     let keep = (stood - less).max(Fixed::ZERO);
     let upto = |before: Fixed| {
-        if before <= stood { before.ratio_up(keep.units(), stood.units()) } else { keep + before - stood }
+        if before <= stood {
+            before.ratio_up(keep.units(), stood.units()).raise(step).min(keep)
+        } else {
+            keep + before - stood
+        }
     };
     let mut before = *taken;
     let mut kept = upto(before);
@@ -144,6 +149,8 @@ impl Ledger {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledgers {
     levels: BTreeMap<(bool, Fixed), Ledger>,
+    /// LOT_SIZE: nothing trades in parts of it.
+    step: Fixed,
     /// What is `gone` becomes a cancel when its time is over: time, level.
     due: VecDeque<(Timestamp, Side, Fixed)>,
     /// The worst prices up to which the newest snapshot tells everything.
@@ -152,6 +159,10 @@ pub(super) struct Ledgers {
 }
 
 impl Ledgers {
+    pub(super) fn new(step: Fixed) -> Self {
+        Ledgers { step, ..Ledgers::default() }
+    }
+
     fn get(&self, side: Side, price: Fixed) -> Option<&Ledger> {
         self.levels.get(&(side == Side::Buy, price))
     }
@@ -188,7 +199,7 @@ impl Book {
         let mut taken = self.ledgers.get(side, price).map_or(Fixed::ZERO, |ledger| ledger.taken);
         let mut stands: Vec<Fixed> = market.iter().map(|(_, stands)| *stands).collect();
         for (gone, less) in gone {
-            thin(&mut taken, &mut stands, *less, gone.behind);
+            thin(&mut taken, &mut stands, *less, gone.behind, self.ledgers.step);
         }
         (taken, market.into_iter().map(|(node, _)| node).zip(stands).collect())
     }
@@ -196,8 +207,12 @@ impl Book {
     /// What can be taken is what is still displayed.
     fn offer(&mut self, side: Side, price: Fixed) {
         let gone = self.ledgers.get(side, price).map(|ledger| ledger.gone.clone()).unwrap_or_default();
-        for (node, visible) in self.thinned(side, price, &gone).1 {
-            self.set_visible(node, visible);
+        let (mut all, mut offered) = (Fixed::ZERO, Fixed::ZERO);
+        for (node, left) in self.thinned(side, price, &gone).1 {
+            all += left;
+            let upto = all.cut(self.ledgers.step);
+            self.set_visible(node, upto - offered);
+            offered = upto;
         }
         self.ledgers.tidy(side, price);
         self.drop_empty(side, price);
@@ -531,7 +546,7 @@ impl Book {
         let Some(place) = self.place(node).copied() else {
             return node;
         };
-        let quantity = place.visible().min(way.left);
+        let quantity = place.visible().min(way.left).cut(self.ledgers.step);
         if quantity.is_zero() {
             return place.after();
         }
