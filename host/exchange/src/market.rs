@@ -6,6 +6,7 @@
 //! | [`replay`] | the recorded market and its fill model |
 //! | [`tape`] | the newest trades |
 //! | [`candles`], [`grid`] | klines and rolling figures from trades |
+//! | [`history`] | klines of the time before a generated market began |
 //! | [`names`], [`messages`] | names of streams, and what they say |
 //! | [`feed`] | stream messages, built only for streams that someone listens to |
 //!
@@ -17,6 +18,7 @@ pub(crate) mod candles;
 pub(crate) mod feed;
 pub(crate) mod generator;
 pub(crate) mod grid;
+pub(crate) mod history;
 pub(crate) mod messages;
 pub(crate) mod names;
 pub(crate) mod replay;

@@ -1,5 +1,6 @@
 //! Klines and rolling figures from trades. Seconds, minutes and hours are kept; longer
-//! intervals are put together when asked for.
+//! intervals are put together when asked for. A generated market has a [`History`] before
+//! its first trade.
 
 use std::collections::VecDeque;
 
@@ -7,6 +8,7 @@ use ringfence_model::{Decimal, Side, Timestamp};
 
 use super::PublicTrade;
 use super::grid::Grid;
+use super::history::History;
 
 /// Two hours of seconds.
 const KEPT_SECONDS: usize = 7_200;
@@ -72,7 +74,8 @@ impl Candle {
         }
     }
 
-    fn join(&mut self, later: &Candle) {
+    /// What happened from here to the end of a later candle.
+    pub(crate) fn join(&mut self, later: &Candle) {
         self.high = self.high.max(later.high);
         self.low = self.low.min(later.low);
         self.close = later.close;
@@ -140,12 +143,46 @@ impl Row {
     }
 }
 
+/// The candles since a second, older ones first.
+#[derive(Debug)]
+struct Since<'a> {
+    older: &'a [Candle],
+    newer: &'a VecDeque<Candle>,
+    /// Counted through both.
+    place: usize,
+}
+
+impl<'a> Since<'a> {
+    fn new(older: &'a [Candle], newer: &'a VecDeque<Candle>, from: u64) -> Self {
+        let before = |candle: &Candle| candle.open_time < from;
+        let place = older.partition_point(before).saturating_add(newer.partition_point(before));
+        Since { older, newer, place }
+    }
+
+    fn at(&self, place: usize) -> Option<&'a Candle> {
+        self.older.get(place).or_else(|| self.newer.get(place.checked_sub(self.older.len())?))
+    }
+
+    /// The last one that came before.
+    fn before(&self) -> Option<&'a Candle> {
+        self.at(self.place.checked_sub(1)?)
+    }
+
+    /// The next one that begins before `end`.
+    fn next_before(&mut self, end: u64) -> Option<&'a Candle> {
+        let candle = self.at(self.place).filter(|candle| candle.open_time < end)?;
+        self.place = self.place.saturating_add(1);
+        Some(candle)
+    }
+}
+
 /// Seconds, minutes and hours of one symbol.
 #[derive(Debug, Clone)]
 pub(crate) struct Candles {
     seconds: Row,
     minutes: Row,
     hours: Row,
+    history: Option<History>,
 }
 
 impl Default for Candles {
@@ -154,6 +191,7 @@ impl Default for Candles {
             seconds: Row::new(1, KEPT_SECONDS),
             minutes: Row::new(60, KEPT_MINUTES),
             hours: Row::new(3_600, KEPT_HOURS),
+            history: None,
         }
     }
 }
@@ -171,6 +209,21 @@ impl Candles {
     pub(crate) fn seed_minute(&mut self, minute: &Candle) {
         self.minutes.add(minute);
         self.hours.add(minute);
+    }
+
+    /// What was before the first minute.
+    pub(crate) fn reach_back(&mut self, history: History) {
+        self.history = Some(history);
+    }
+
+    /// Whether nothing has happened yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.minutes.candles.is_empty()
+    }
+
+    /// The history, if nothing is missing between it and a row's first candle.
+    fn before(&self, first: &Candle) -> Option<&History> {
+        self.history.as_ref().filter(|history| history.end() == first.open_time)
     }
 
     /// The longest candles that the grid's intervals are made of.
@@ -194,6 +247,8 @@ impl Candles {
         let Some(first) = source.front() else {
             return Vec::new();
         };
+        let history = self.before(first);
+        let begin = history.and_then(|history| history.begin(grid)).unwrap_or(first.open_time);
         let now = now.as_millis() / 1_000;
         let last_open = grid.floor(range.end.map_or(now, |end| now.min(end.as_millis() / 1_000)));
         let from = match range.start {
@@ -204,20 +259,20 @@ impl Candles {
             }
             None => grid.back(last_open, range.limit.saturating_sub(1)),
         }
-        .max(grid.floor(first.open_time));
+        .max(grid.floor(begin));
+        let older = history.filter(|_| from < first.open_time).map(|history| history.row(grid)).unwrap_or_default();
+        let mut candles = Since::new(older, source, from);
+        let mut close = candles.before().map_or(first.open, |candle| candle.close);
         let mut rows = Vec::new();
-        let mut index = source.partition_point(|candle| candle.open_time < from);
-        let mut close = index.checked_sub(1).and_then(|before| source.get(before)).map_or(first.open, |c| c.close);
         let mut open_time = from;
         while open_time <= last_open && rows.len() < range.limit {
             let end = grid.next(open_time);
             let mut row: Option<Candle> = None;
-            while let Some(candle) = source.get(index).filter(|candle| candle.open_time < end) {
+            while let Some(candle) = candles.next_before(end) {
                 match &mut row {
                     Some(row) => row.join(candle),
                     None => row = Some(Candle { open_time, ..*candle }),
                 }
-                index = index.saturating_add(1);
             }
             let row = row.unwrap_or_else(|| Candle::flat(open_time, close));
             close = row.close;
@@ -242,14 +297,15 @@ impl Candles {
     /// Figures from a second on, to the minute; `None` before the first trade of all.
     pub(crate) fn window(&self, from: u64) -> Option<Window> {
         let minutes = &self.minutes.candles;
-        let index = minutes.partition_point(|candle| candle.open_time < from / 60 * 60);
-        let before = match index.checked_sub(1).and_then(|before| minutes.get(before)) {
-            Some(candle) => candle.close,
-            None => minutes.front()?.open,
-        };
-        let mut rows = minutes.iter().skip(index);
-        let mut sum = rows.next().copied().unwrap_or_else(|| Candle::flat(from, before));
-        rows.for_each(|candle| sum.join(candle));
+        let (first, minute) = (minutes.front()?, from / 60 * 60);
+        let history = self.before(first).filter(|_| minute < first.open_time);
+        let older = history.map(|history| history.row(Grid::utc(60))).unwrap_or_default();
+        let mut rows = Since::new(older, minutes, minute);
+        let before = rows.before().map_or(older.first().unwrap_or(first).open, |candle| candle.close);
+        let mut sum = rows.next_before(u64::MAX).copied().unwrap_or_else(|| Candle::flat(from, before));
+        while let Some(candle) = rows.next_before(u64::MAX) {
+            sum.join(candle);
+        }
         Some(Window { sum, before })
     }
 

@@ -27,11 +27,9 @@ pub struct StreamMessage {
     pub data: String,
 }
 
-#[derive(Debug, Clone)]
-struct Listened {
-    count: usize,
-    name: String,
-}
+/// Names by which a stream is listened to, each with how many do: some streams have more
+/// than one.
+type Listened = BTreeMap<String, usize>;
 
 /// What a depth stream has to tell next.
 #[derive(Debug, Clone, Default)]
@@ -72,9 +70,8 @@ impl Feed {
         let Some(channel) = channel(name, &self.lower) else {
             return false;
         };
-        let listened =
-            self.listened.entry((channel, unit)).or_insert_with(|| Listened { count: 0, name: name.to_owned() });
-        listened.count = listened.count.saturating_add(1);
+        let count = self.listened.entry((channel, unit)).or_default().entry(name.to_owned()).or_default();
+        *count = count.saturating_add(1);
         true
     }
 
@@ -83,12 +80,18 @@ impl Feed {
         let Some(channel) = channel(name, &self.lower) else {
             return;
         };
-        if let Some(listened) = self.listened.get_mut(&(channel, unit)) {
-            listened.count = listened.count.saturating_sub(1);
-            if listened.count == 0 {
-                self.listened.remove(&(channel, unit));
-                self.told.remove(&channel);
+        let Some(names) = self.listened.get_mut(&(channel, unit)) else {
+            return;
+        };
+        if let Some(count) = names.get_mut(name) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                names.remove(name);
             }
+        }
+        if names.is_empty() {
+            self.listened.remove(&(channel, unit));
+            self.told.remove(&channel);
         }
     }
 
@@ -102,8 +105,8 @@ impl Feed {
             return;
         };
         for unit in TimeUnit::ALL {
-            if let Some(listened) = self.listened.get(&(Channel::Symbol(symbol, stream), unit)) {
-                self.out.push(StreamMessage { stream: listened.name.clone(), unit, data: write(name, unit) });
+            if let Some(names) = self.listened.get(&(Channel::Symbol(symbol, stream), unit)) {
+                name_each(names, unit, write(name, unit), &mut self.out);
             }
         }
     }
@@ -177,7 +180,8 @@ impl Feed {
                     _,
                     Stream::Trade | Stream::AggregateTrade | Stream::BlockTrade | Stream::BookTicker,
                 ) => false,
-                Channel::Symbol(..) | Channel::MiniTickers | Channel::Rollings(_) => full,
+                Channel::MiniTickers { seconds } => ms.is_multiple_of(seconds.saturating_mul(1_000)),
+                Channel::Symbol(..) | Channel::Rollings(_) => full,
             })
             .collect();
         for channel in due {
@@ -188,7 +192,7 @@ impl Feed {
                         self.symbol_due(symbol, stream, market, reference, now);
                     }
                 }
-                Channel::MiniTickers => self.array(channel, markets, |name, market, unit| {
+                Channel::MiniTickers { .. } => self.array(channel, markets, |name, market, unit| {
                     let (from, _) = day(now);
                     let window = market.candles.window(from)?;
                     Some(messages::mini_ticker(name, &window.sum, now, unit))
@@ -226,7 +230,7 @@ impl Feed {
                 }
             }
             Stream::Rolling(window) => {
-                if market.candles.window(0).is_some() {
+                if !market.candles.is_empty() {
                     self.send(symbol, stream, |name, unit| {
                         rolling(name, market, window, now, unit).unwrap_or_default()
                     });
@@ -266,13 +270,12 @@ impl Feed {
             .map(|(symbol, _)| symbol)
             .collect();
         for unit in TimeUnit::ALL {
-            let Some(listened) = self.listened.get(&(channel, unit)) else {
+            let Some(names) = self.listened.get(&(channel, unit)) else {
                 continue;
             };
             let rows: Vec<_> = changed.iter().filter_map(|(name, market)| write(name, market, unit)).collect();
             if !rows.is_empty() {
-                let data = format!("[{}]", rows.join(","));
-                self.out.push(StreamMessage { stream: listened.name.clone(), unit, data });
+                name_each(names, unit, format!("[{}]", rows.join(",")), &mut self.out);
             }
         }
     }
@@ -316,6 +319,17 @@ impl Feed {
                 messages::kline(name, grid, &candle, closed, now, unit)
             });
         }
+    }
+}
+
+/// A message of a stream, by each of the names that are listened to.
+fn name_each(names: &Listened, unit: TimeUnit, data: String, out: &mut Vec<StreamMessage>) {
+    let mut names = names.keys().peekable();
+    let mut data = Some(data);
+    while let Some(name) = names.next() {
+        // The last one takes it.
+        let own = if names.peek().is_some() { data.clone() } else { data.take() };
+        out.extend(own.map(|data| StreamMessage { stream: name.clone(), unit, data }));
     }
 }
 

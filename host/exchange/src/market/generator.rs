@@ -15,24 +15,24 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use ringfence_model::{Decimal, Side};
 
-use super::candles::{Candle, Candles};
+use super::candles::Candles;
 use super::grid::Grid;
+use super::history::{History, MICRO, NANO, Shape, normal};
 use crate::config::SymbolConfig;
 use crate::fixed::Fixed;
 use crate::matching::book::{Book, Maker};
 use crate::matching::{Amount, SelfTrade, Step, Taker, plan};
 
 const LEVELS: i64 = 20;
-/// The price is kept in millionths of a tick.
-const MICRO: i128 = 1_000_000;
-/// Returns are kept in parts of 10^9.
-const NANO: i128 = 1_000_000_000;
 /// Chance of a taker in one step, in parts of 1000.
 const TAKER_CHANCE: u64 = 320;
 /// Chance that the quotes follow the price in one step, in parts of 1000.
 const QUOTE_CHANCE: u64 = 800;
-/// Minutes of history before the start.
+/// Minutes of history before the start, at least.
 const HISTORY_MINUTES: u64 = 1_000;
+/// What is older is drawn from a stream of its own: it is made late, or never.
+const HISTORY_STREAM: u64 = 1 << 32;
+const DAY: u32 = 86_400;
 
 /// A trade that the market made; the book has it booked already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +100,6 @@ impl Generator {
         self.rng.next_u64() % bound.max(1)
     }
 
-    /// Standard normal in units of 2^-32.
-    fn normal(&mut self) -> i128 {
-        let sum: i128 = (0..12).map(|_| i128::from(self.rng.next_u32())).sum();
-        sum.saturating_sub(6i128 << 32)
-    }
-
     fn at(&self, ticks: i64) -> Fixed {
         Fixed::from_units(self.tick.units().saturating_mul(ticks.into()))
     }
@@ -121,44 +115,32 @@ impl Generator {
         self.lots(lots)
     }
 
-    /// Minutes before the start: a walk that ends at the start price.
+    /// The time before the start: minutes since the begin of a day, which the rolling figures
+    /// need at once, and what is older for who asks. All of it ends at the start's price.
     pub(crate) fn history(&mut self, candles: &mut Candles, start_second: u64) {
         let last = Grid::utc(60).floor(start_second);
-        let minute_move = self.volatility.saturating_mul(1_000).saturating_mul(2);
-        let mut close = self.price;
-        let half = Decimal::new(5, 1);
+        let shape = Shape {
+            tick: self.tick,
+            step: self.step,
+            minute_move: self.volatility.saturating_mul(2_000),
+            level_lots: self.level_lots,
+            anchor: self.anchor,
+        };
+        let day = Grid::utc(DAY).floor(last.saturating_sub(HISTORY_MINUTES.saturating_mul(60)));
+        let mut older = self.rng.clone();
+        older.set_stream(self.rng.get_stream() ^ HISTORY_STREAM);
+        let (mut close, mut minute) = (self.price, last);
         let mut rows = Vec::new();
-        for back in 0..HISTORY_MINUTES {
-            let change = (minute_move.saturating_mul(self.normal())) >> 32;
-            let open = close.saturating_sub(close.saturating_mul(change) / NANO).max(MICRO);
-            let wick = |draw: u64| close.saturating_mul(minute_move) / NANO * i128::from(draw) / 100;
-            let (up, down) = (wick(self.rng.next_u64() % 60), wick(self.rng.next_u64() % 60));
-            let ticks = |price: i128| i64::try_from(price / MICRO).unwrap_or(1).max(1);
-            let (low, high) = (open.min(close).saturating_sub(down), open.max(close).saturating_add(up));
-            let lots = self.level_lots.saturating_mul(self.below(200).saturating_add(40));
-            let volume = self.lots(lots).decimal();
-            let close_price = self.at(ticks(close)).decimal();
-            let trades = self.below(1_500).saturating_add(1_000);
-            if let Some(minute) = last.checked_sub(back.saturating_add(1).saturating_mul(60)) {
-                let quote_volume = volume.saturating_mul(close_price);
-                rows.push(Candle {
-                    open_time: minute,
-                    open: self.at(ticks(open)).decimal(),
-                    high: self.at(ticks(high)).decimal(),
-                    low: self.at(ticks(low)).decimal(),
-                    close: close_price,
-                    volume,
-                    quote_volume,
-                    trades,
-                    // History has no single trades: takers bought half of it.
-                    taker_volume: volume.saturating_mul(half),
-                    taker_quote_volume: quote_volume.saturating_mul(half),
-                    ..Candle::flat(minute, close_price)
-                });
-            }
+        while minute > day {
+            minute = minute.saturating_sub(60);
+            let near = last.saturating_sub(minute) <= HISTORY_MINUTES.saturating_mul(60);
+            let rng = if near { &mut self.rng } else { &mut older };
+            let (candle, open) = shape.back(rng, 60, minute, close);
+            rows.push(candle);
             close = open;
         }
-        rows.into_iter().rev().for_each(|row| candles.seed_minute(&row));
+        rows.iter().rev().for_each(|row| candles.seed_minute(row));
+        candles.reach_back(History::new(shape, older, day, close));
     }
 
     /// One step of the price process.
@@ -178,7 +160,7 @@ impl Generator {
         }
         self.drift_left = self.drift_left.saturating_sub(1);
         let deviation = i128::try_from(self.variance.unsigned_abs().isqrt()).unwrap_or(i128::MAX);
-        let shock = deviation.saturating_mul(self.normal()) >> 32;
+        let shock = deviation.saturating_mul(normal(&mut self.rng)) >> 32;
         self.price = self
             .price
             .saturating_add(self.price.saturating_mul(shock.saturating_add(self.drift)) / NANO)

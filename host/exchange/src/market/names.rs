@@ -68,7 +68,9 @@ pub(crate) enum Stream {
 pub(crate) enum Channel {
     Symbol(usize, Stream),
     /// `!miniTicker@arr`
-    MiniTickers,
+    MiniTickers {
+        seconds: u64,
+    },
     /// `!ticker_1h@arr`
     Rollings(Rolling),
 }
@@ -111,9 +113,15 @@ fn stream(kind: &str) -> Option<Stream> {
 /// Reads a name; `symbols` are the lower-case names of the symbols.
 pub(crate) fn channel(name: &str, symbols: &[String]) -> Option<Channel> {
     if let Some(all) = name.strip_prefix('!') {
-        return match all.strip_suffix("@arr")? {
-            "miniTicker" => Some(Channel::MiniTickers),
-            other => Rolling::read(other.strip_prefix("ticker_")?).map(Channel::Rollings),
+        return match all {
+            // The documents know no speeds of it. Clients ask for these (the venue's own
+            // pages for the slow one), and the venue tells them.
+            "miniTicker@arr" | "miniTicker@arr@1000ms" => Some(Channel::MiniTickers { seconds: 1 }),
+            "miniTicker@arr@3000ms" => Some(Channel::MiniTickers { seconds: 3 }),
+            _ => {
+                let window = all.strip_prefix("ticker_")?.strip_suffix("@arr")?;
+                Rolling::read(window).map(Channel::Rollings)
+            }
         };
     }
     let (symbol, kind) = name.split_once('@')?;
@@ -139,7 +147,9 @@ mod tests {
         assert_eq!(read("btcusdt@kline_1m@+08:00"), one(Stream::Kline(Grid { interval: 60, offset: 28_800 })));
         assert_eq!(read("btcusdt@ticker_4h"), one(Stream::Rolling(Rolling::FourHours)));
         assert_eq!(read("!ticker_1d@arr"), Some(Channel::Rollings(Rolling::Day)));
-        assert_eq!(read("!miniTicker@arr"), Some(Channel::MiniTickers));
+        for (name, seconds) in [("!miniTicker@arr", 1), ("!miniTicker@arr@1000ms", 1), ("!miniTicker@arr@3000ms", 3)] {
+            assert_eq!(read(name), Some(Channel::MiniTickers { seconds }));
+        }
         for silent in [
             "",
             "@",
@@ -154,6 +164,8 @@ mod tests {
             "btcusdt@kline_1m@+09:00",
             "btcusdt@ticker_2h",
             "!ticker@arr",
+            "!miniTicker@arr@2000ms",
+            "!ticker_1h@arr@1000ms",
             "!bookTicker",
         ] {
             assert_eq!(read(silent), None, "{silent}");

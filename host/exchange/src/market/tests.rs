@@ -248,3 +248,125 @@ fn history_reaches_back_and_joins_the_present() {
     let hours = desk.get("/api/v3/klines", "symbol=BTCUSDT&interval=1h&limit=3");
     assert_eq!(hours.as_array().unwrap().len(), 3);
 }
+
+/// Klines of a symbol as rows of numbers, oldest first, all that are served.
+fn klines(desk: &mut Desk, interval: &str) -> BTreeMap<u64, [Decimal; 9]> {
+    let mut found = BTreeMap::new();
+    let mut start = 0;
+    loop {
+        let query = format!("symbol=BTCUSDT&interval={interval}&limit=1000&startTime={start}");
+        let page = desk.get("/api/v3/klines", &query);
+        let page = page.as_array().unwrap();
+        for kline in page {
+            let number = |place: usize| match &kline[place] {
+                Value::String(text) => decimal(text),
+                other => Decimal::from(other.as_u64().unwrap()),
+            };
+            let row = [1, 2, 3, 4, 5, 7, 8, 9, 10].map(number);
+            assert!(found.insert(kline[0].as_u64().unwrap(), row).is_none(), "{kline}");
+        }
+        match page.last() {
+            Some(last) => start = last[6].as_u64().unwrap() + 1,
+            None => return found,
+        }
+    }
+}
+
+/// What a client asks for when it starts, at the venue's largest page.
+#[test]
+fn every_interval_has_a_history() {
+    let mut desk = Desk::open(config(1));
+    desk.advance(65_000);
+    for (interval, least) in [
+        ("1m", 1_000),
+        ("3m", 1_000),
+        ("5m", 1_000),
+        ("15m", 1_000),
+        ("30m", 1_000),
+        ("1h", 1_000),
+        ("2h", 1_000),
+        ("4h", 1_000),
+        ("6h", 1_000),
+        ("8h", 500),
+        ("12h", 500),
+        ("1d", 1_000),
+        ("3d", 500),
+        ("1w", 500),
+        ("1M", 100),
+    ] {
+        let query = format!("symbol=BTCUSDT&interval={interval}&limit={least}");
+        let rows = desk.get("/api/v3/klines", &query).as_array().unwrap().len();
+        assert_eq!(rows, least, "{interval}");
+    }
+}
+
+#[test]
+fn klines_of_all_intervals_tell_the_same_story() {
+    const MS: u64 = 60_000;
+    let mut desk = Desk::open(config(5));
+    desk.advance(125_000);
+    let intervals = [("1m", 1), ("5m", 5), ("15m", 15), ("1h", 60), ("4h", 240), ("1d", 1_440), ("3d", 4_320)];
+    let all = intervals.map(|(name, minutes)| (minutes * MS, klines(&mut desk, name)));
+    for (length, rows) in &all {
+        let mut before: Option<(u64, Decimal)> = None;
+        for (open_time, [open, high, low, close, ..]) in rows {
+            assert!(low <= open && low <= close && high >= open && high >= close);
+            if let Some((time, close)) = before {
+                assert_eq!(time + length, *open_time, "none is missing");
+                // The live market begins with a spread.
+                assert!((close - open).abs() < close * decimal("0.001"), "{close} {open}");
+            }
+            before = Some((*open_time, *close));
+        }
+    }
+    let mut compared = 0;
+    for ((short, finer), (long, coarser)) in all.iter().zip(&all[1..]) {
+        let first = *finer.keys().next().unwrap();
+        for (open_time, row) in coarser.range(first..) {
+            let parts: Vec<_> = finer.range(open_time..&(open_time + long)).map(|(_, row)| *row).collect();
+            assert!(parts.len() as u64 <= long / short);
+            let of = |place: usize| parts.iter().map(move |part| part[place]);
+            let sums = [4, 5, 6, 7, 8].map(|place| of(place).sum::<Decimal>());
+            let wanted = [
+                parts[0][0],
+                of(1).max().unwrap(),
+                of(2).min().unwrap(),
+                parts[parts.len() - 1][3],
+                sums[0],
+                sums[1],
+                sums[2],
+                sums[3],
+                sums[4],
+            ];
+            assert_eq!(*row, wanted, "{open_time} of {long} ms");
+            compared += 1;
+        }
+    }
+    assert!(compared > 5_000, "{compared}");
+}
+
+/// It is made when it is first asked for; when that is makes no difference.
+#[test]
+fn history_is_the_same_whenever_it_is_asked_for() {
+    let [mut early, mut late] = [9, 9].map(|seed| Desk::open(config(seed)));
+    let asked = |desk: &mut Desk| {
+        let end = desk.exchange.start().as_millis();
+        desk.get("/api/v3/klines", &format!("symbol=ETHUSDT&interval=1d&limit=1000&endTime={end}"))
+            .as_array()
+            .unwrap()
+            .iter()
+            .rev()
+            .skip(1)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let before = asked(&mut early);
+    for desk in [&mut early, &mut late] {
+        desk.advance(3_000);
+    }
+    assert_eq!(before, asked(&mut late));
+    assert_eq!(before.len(), 999);
+    for path in ["/api/v3/ticker/24hr", "/api/v3/depth"] {
+        assert_eq!(early.get(path, "symbol=ETHUSDT"), late.get(path, "symbol=ETHUSDT"));
+    }
+}
