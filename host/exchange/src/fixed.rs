@@ -15,6 +15,9 @@ const ONE: i128 = 100_000_000;
 /// Inputs are below this, so a product of two fits (2^63 units; some 92 thousand million).
 const INPUT_BOUND: i128 = 1 << 63;
 
+/// Bytes of the longest amount that can be held, sign and point included.
+const LONGEST: usize = 41;
+
 /// A price, a quantity or money, in units of 10^-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fixed(i128);
@@ -154,19 +157,55 @@ impl Neg for Fixed {
     }
 }
 
+/// Writes a number with at least so many digits before `end`, and tells where it begins.
+fn put(text: &mut [u8; LONGEST], end: usize, mut number: u64, least: usize) -> usize {
+    let mut from = end;
+    while number > 0 || end.saturating_sub(from) < least {
+        from = from.saturating_sub(1);
+        if let Some(place) = text.get_mut(from) {
+            *place = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or_default());
+        }
+        number /= 10;
+    }
+    from
+}
+
+impl Fixed {
+    /// With eight places, as the venue writes amounts; it stands at the end of `text`.
+    fn write(self, text: &mut [u8; LONGEST]) -> &str {
+        /// The largest power of ten in 64 bits.
+        const HIGH: u128 = 10_000_000_000_000_000_000;
+        let units = self.0.unsigned_abs();
+        let (whole, part) = (units / ONE.unsigned_abs(), units % ONE.unsigned_abs());
+        let low = |number: u128| u64::try_from(number % HIGH).unwrap_or_default();
+        let mut from = put(text, LONGEST, low(part), 8).saturating_sub(1);
+        text.get_mut(from).into_iter().for_each(|place| *place = b'.');
+        from = if whole < HIGH {
+            put(text, from, low(whole), 1)
+        } else {
+            let from = put(text, from, low(whole), 19);
+            put(text, from, low(whole / HIGH), 1)
+        };
+        if self.0 < 0 {
+            from = from.saturating_sub(1);
+            text.get_mut(from).into_iter().for_each(|place| *place = b'-');
+        }
+        text.get(from..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
 /// With eight places, as the venue writes amounts.
 impl fmt::Display for Fixed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let units = self.0.unsigned_abs();
-        let one = ONE.unsigned_abs();
-        write!(f, "{sign}{}.{:08}", units / one, units % one)
+        let mut text = [0; LONGEST];
+        f.write_str(self.write(&mut text))
     }
 }
 
 impl Serialize for Fixed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // Amounts are most of what an answer says: the formatting machinery would be, too.
+        serializer.serialize_str(self.write(&mut [0; LONGEST]))
     }
 }
 
@@ -195,6 +234,15 @@ mod tests {
         assert_eq!((fixed("1.7").cut(fixed("0.5")), fixed("1.7").parts(fixed("0.5"))), (fixed("1.5"), 4));
         assert_eq!((fixed("1.7").raise(fixed("0.5")), fixed("1.5").raise(fixed("0.5"))), (fixed("2"), fixed("1.5")));
         assert!(fixed("1.5").fits(fixed("0.5")) && fixed("1.5").fits(Fixed::ZERO) && !fixed("1.6").fits(fixed("0.5")));
+    }
+
+    #[test]
+    fn the_largest_are_written_too() {
+        let written = |units: i128| Fixed::from_units(units).to_string();
+        assert_eq!(written(i128::MIN), "-1701411834604692317316873037158.84105728");
+        assert_eq!(written(i128::MAX), "1701411834604692317316873037158.84105727");
+        assert_eq!(written(10i128.pow(27)), "10000000000000000000.00000000");
+        assert_eq!((written(0), written(-1)), ("0.00000000".to_owned(), "-0.00000001".to_owned()));
     }
 
     proptest! {
