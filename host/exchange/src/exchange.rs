@@ -33,8 +33,20 @@ use crate::units::TimeUnit;
 pub struct UserMessage {
     /// The account's key.
     pub api_key: String,
-    /// The event.
+    /// The event, with times in milliseconds.
     pub json: String,
+    /// The event with times in microseconds; made only once somebody listens in them.
+    micros: Option<String>,
+}
+
+impl UserMessage {
+    /// The event with its times in this unit.
+    pub fn text(&self, unit: TimeUnit) -> &str {
+        match unit {
+            TimeUnit::Milliseconds => &self.json,
+            TimeUnit::Microseconds => self.micros.as_ref().unwrap_or(&self.json),
+        }
+    }
 }
 
 /// What an action set off and what still has to happen.
@@ -73,7 +85,11 @@ pub struct Exchange {
     /// First trade and first prevented match of the current action.
     pub(crate) first_trade: u64,
     pub(crate) first_prevented: u64,
+    /// Whether the last amendment ended its order.
+    pub(crate) amended_away: bool,
     pub(crate) user: Vec<UserMessage>,
+    /// Whether anybody has asked for times in microseconds.
+    pub(crate) tells_micros: bool,
     pub(crate) feed: Feed,
     pub(crate) ids: ChaCha8Rng,
     pub(crate) next_execution: u64,
@@ -160,7 +176,9 @@ impl Exchange {
             next_prevented: vec![0; config.symbols.len()],
             accounts,
             limits: Limits::new(config.limits, config.accounts.len()),
+            amended_away: false,
             user: Vec::new(),
+            tells_micros: false,
             feed: Feed::new(config.symbols.iter().map(|symbol| symbol.symbol.clone()).collect()),
             ids: ChaCha8Rng::seed_from_u64(config.seed ^ 0x1d5),
             next_execution: 1,
@@ -184,6 +202,11 @@ impl Exchange {
     /// When virtual time begins.
     pub fn start(&self) -> Timestamp {
         self.config.start
+    }
+
+    /// When the market moves next.
+    pub(crate) fn next_step(&self) -> Timestamp {
+        self.next_step
     }
 
     /// Whether timestamps of requests are compared with `now`. On by default. A server
@@ -383,6 +406,12 @@ impl Exchange {
         self.conclude(now);
     }
 
+    /// An event of an account, in each unit that is listened to.
+    pub(crate) fn user_message(&self, api_key: String, write: impl Fn(TimeUnit) -> String) -> UserMessage {
+        let micros = self.tells_micros.then(|| write(TimeUnit::Microseconds));
+        UserMessage { api_key, json: write(TimeUnit::Milliseconds), micros }
+    }
+
     /// User events since the last call, in order.
     pub fn drain_user(&mut self) -> Vec<UserMessage> {
         std::mem::take(&mut self.user)
@@ -396,6 +425,8 @@ impl Exchange {
 
     /// [`Exchange::listen`] with the unit of times.
     pub fn listen_in(&mut self, stream: &str, unit: TimeUnit) -> bool {
+        // It may be a listen key.
+        self.tells_micros |= unit == TimeUnit::Microseconds;
         self.feed.listen(stream, unit)
     }
 
@@ -470,7 +501,8 @@ impl Exchange {
         self.accounts
             .bring(account, asset, amount)
             .map_err(|_| TransferError::Insufficient { asset: asset.to_owned(), amount })?;
-        self.user.push(UserMessage { api_key: first, json: events::balance_update(asset, amount, now) });
+        let update = self.user_message(first, |unit| events::balance_update(asset, amount, unit, now));
+        self.user.push(update);
         self.touched.insert(account);
         self.tell_positions(now);
         Ok(())

@@ -69,10 +69,10 @@ impl Exchange {
         Ok("{}".to_owned())
     }
 
-    /// The account (by its first key) whose events a stream of this name carries, if the
-    /// name is a listen key.
-    pub fn listen_key_account(&self, now: Timestamp, name: &str) -> Option<&str> {
-        let known = self.listen_keys.iter().find(|known| known.key == name && known.until > now)?;
-        self.accounts.get(known.account).map(|account| account.api_key.as_str())
+    /// The stream that carries the events of an account (by its first key): its listen key,
+    /// if it has one.
+    pub fn listen_key_of(&self, now: Timestamp, account: &str) -> Option<&str> {
+        let of = |known: &ListenKey| self.accounts.get(known.account).is_some_and(|found| found.api_key == account);
+        self.listen_keys.iter().find(|known| of(known) && known.until > now).map(|known| known.key.as_str())
     }
 }

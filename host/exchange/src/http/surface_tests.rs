@@ -193,21 +193,21 @@ fn listen_keys_are_gone_unless_they_are_wanted() {
     let made: Value = serde_json::from_str(&made.body).unwrap();
     let key = made["listenKey"].as_str().unwrap().to_owned();
     assert_eq!(key.len(), 60);
-    assert_eq!(desk.exchange.listen_key_account(desk.now, &key), Some("ada"));
+    assert_eq!(desk.exchange.listen_key_of(desk.now, "ada"), Some(key.as_str()));
     let query = format!("listenKey={key}");
     assert_eq!(error(&desk.send("PUT", path, &query, "", Some("bob"))).1, -1125);
     let hour = Micros::from_secs(3_600);
     desk.now = desk.now.plus(Micros(hour.0 - 1));
     assert_eq!(desk.send("PUT", path, &query, "", Some("ada")).body, "{}");
     desk.now = desk.now.plus(Micros(hour.0 - 1));
-    assert_eq!(desk.exchange.listen_key_account(desk.now, &key), Some("ada"), "it was renewed");
+    assert_eq!(desk.exchange.listen_key_of(desk.now, "ada"), Some(key.as_str()), "it was renewed");
     desk.now = desk.now.plus(Micros(1));
-    assert_eq!(desk.exchange.listen_key_account(desk.now, &key), None);
+    assert_eq!(desk.exchange.listen_key_of(desk.now, "ada"), None);
     let again: Value = serde_json::from_str(&desk.send("POST", path, "", "", Some("ada")).body).unwrap();
     let again = again["listenKey"].as_str().unwrap().to_owned();
     assert_ne!(again, key);
     assert_eq!(desk.send("DELETE", path, "", &format!("listenKey={again}"), Some("ada")).status, 200);
-    assert_eq!(desk.exchange.listen_key_account(desk.now, &again), None);
+    assert_eq!(desk.exchange.listen_key_of(desk.now, "ada"), None);
 }
 
 #[test]

@@ -262,23 +262,23 @@ pub(crate) fn list_status<'a>(
 }
 
 /// `outboundAccountPosition`.
-pub(crate) fn position(balances: Vec<Balance>, unit: TimeUnit, now: Timestamp) -> String {
+pub(crate) fn position(balances: &[Balance], unit: TimeUnit, now: Timestamp) -> String {
     rest::write(&AccountPositionPayload {
         event: "outboundAccountPosition".to_owned(),
         event_time: unit.write(now),
         last_update: unit.write(now),
         balances: balances
-            .into_iter()
-            .map(|balance| BalancePayload { asset: balance.asset, free: balance.free, locked: balance.locked })
+            .iter()
+            .map(|balance| BalancePayload { asset: balance.asset.clone(), free: balance.free, locked: balance.locked })
             .collect(),
     })
 }
 
 /// `balanceUpdate`: a deposit or a withdrawal.
-pub(crate) fn balance_update(asset: &str, delta: Decimal, now: Timestamp) -> String {
+pub(crate) fn balance_update(asset: &str, delta: Decimal, unit: TimeUnit, now: Timestamp) -> String {
     format!(
         r#"{{"e":"balanceUpdate","E":{now},"a":"{asset}","d":"{}","T":{now}}}"#,
         number::text(delta),
-        now = now.as_millis()
+        now = unit.write(now)
     )
 }

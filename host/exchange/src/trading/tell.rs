@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use ringfence_model::Timestamp;
 
-use crate::exchange::{Exchange, UserMessage};
+use crate::exchange::Exchange;
 use crate::order::list::OrderList;
 use crate::order::{OwnTrade, Phase, Status};
 use crate::payload::events::{self, Happened};
 use crate::payload::orders::Style;
 use crate::trading::{Placement, Reject};
-use crate::units::TimeUnit;
 
 impl Exchange {
     pub(crate) fn symbol_name(&self, symbol: usize) -> &str {
@@ -29,7 +28,7 @@ impl Exchange {
         };
         let symbol = self.symbol_name(order.symbol);
         let write = |unit| events::report(order, Style { symbol, unit }, happened, now, execution);
-        let message = UserMessage { api_key: account.api_key.clone(), json: write(TimeUnit::Milliseconds) };
+        let message = self.user_message(account.api_key.clone(), write);
         self.user.push(message);
     }
 
@@ -47,10 +46,11 @@ impl Exchange {
         let execution = self.next_execution;
         self.next_execution = execution.saturating_add(1);
         if let Some(account) = self.accounts.get(order.account) {
-            let style = Style { symbol: self.symbol_name(order.symbol), unit: TimeUnit::Milliseconds };
+            let symbol = self.symbol_name(order.symbol);
             let happened = Happened::Rejected { reject: reject.word() };
-            let json = events::report(&order, style, &happened, now, execution);
-            self.user.push(UserMessage { api_key: account.api_key.clone(), json });
+            let write = |unit| events::report(&order, Style { symbol, unit }, &happened, now, execution);
+            let message = self.user_message(account.api_key.clone(), write);
+            self.user.push(message);
         }
     }
 
@@ -64,10 +64,12 @@ impl Exchange {
         let Some(account) = self.accounts.get(list.account) else {
             return;
         };
-        let orders = list.orders.iter().filter_map(|id| self.orders.get(*id));
-        let style = Style { symbol: self.symbol_name(list.symbol), unit: TimeUnit::Milliseconds };
-        let json = events::list_status(list, orders, style, renamed, now);
-        self.user.push(UserMessage { api_key: account.api_key.clone(), json });
+        let symbol = self.symbol_name(list.symbol);
+        let message = self.user_message(account.api_key.clone(), |unit| {
+            let orders = list.orders.iter().filter_map(|id| self.orders.get(*id));
+            events::list_status(list, orders, Style { symbol, unit }, renamed, now)
+        });
+        self.user.push(message);
     }
 
     /// Tells of the lists that began or ended in this action.
@@ -88,8 +90,8 @@ impl Exchange {
                 continue;
             };
             if !changed.is_empty() {
-                let json = events::position(changed, TimeUnit::Milliseconds, now);
-                self.user.push(UserMessage { api_key: found.api_key.clone(), json });
+                let message = self.user_message(found.api_key.clone(), |unit| events::position(&changed, unit, now));
+                self.user.push(message);
             }
         }
     }

@@ -13,8 +13,8 @@ use ringfence_wire::user;
 use ringfence_wire::ws_api::Subscribed;
 use serde::Serialize;
 
-use super::Exchange;
 use crate::answer::Refusal;
+use crate::exchange::{Exchange, UserMessage};
 use crate::http::auth::{Failed, Moments};
 use crate::http::call::Right;
 use crate::http::params::{self, Params};
@@ -68,12 +68,6 @@ impl Default for WsSession {
     }
 }
 
-/// Keys of an event that are times.
-fn times_of(event: &str) -> &'static [&'static str] {
-    // In other events `u` is an id.
-    if event.starts_with(r#"{"e":"outboundAccountPosition""#) { &["E", "u"] } else { &["E", "T", "O", "W", "D"] }
-}
-
 impl WsSession {
     /// A connection; `query` is that of its address (`returnRateLimits`, `timeUnit`).
     ///
@@ -100,8 +94,8 @@ impl WsSession {
     }
 
     /// An event of an account as this session hears it.
-    pub fn event(&self, subscription: u64, json: &str) -> String {
-        user::wrap(subscription, &self.unit.rewrite(json, times_of(json)))
+    pub fn event(&self, subscription: u64, message: &UserMessage) -> String {
+        user::wrap(subscription, message.text(self.unit))
     }
 
     /// Events that the last frame caused in this session alone, in their envelopes. They
@@ -223,6 +217,7 @@ impl Exchange {
             "userDataStream.subscribe" => {
                 let key = session.logged_on_key().ok_or_else(Refusal::no_rights)?;
                 let account = self.key_account(Some(key), session.ip, Right::UserStream)?;
+                self.tells_micros |= session.unit == TimeUnit::Microseconds;
                 session.subscribe(self.first_key(account), true)
             }
             "userDataStream.subscribe.signature" => {
@@ -231,6 +226,7 @@ impl Exchange {
                 let account = self
                     .ws_account(moments, session, params, Right::UserStream)
                     .map_err(|failed: Failed| failed.refusal)?;
+                self.tells_micros |= session.unit == TimeUnit::Microseconds;
                 session.subscribe(self.first_key(account), false)
             }
             "userDataStream.unsubscribe" => {

@@ -133,10 +133,6 @@ fn the_address_chooses_unit_and_limits() {
     assert_eq!(time, json!({"id": 7, "status": 200, "result": {"serverTime": desk.now.0}}));
     let shown = ask(&mut desk, &mut session, "time", &json!({"returnRateLimits": true}));
     assert_eq!(shown["rateLimits"][0]["rateLimitType"], "REQUEST_WEIGHT");
-    let event = session.event(3, r#"{"e":"outboundAccountPosition","E":5,"u":6,"B":[]}"#);
-    assert_eq!(event, r#"{"subscriptionId":3,"event":{"e":"outboundAccountPosition","E":5000,"u":6000,"B":[]}}"#);
-    let event = session.event(3, r#"{"e":"executionReport","E":5,"T":6,"t":7,"u":8}"#);
-    assert_eq!(event, r#"{"subscriptionId":3,"event":{"e":"executionReport","E":5000,"T":6000,"t":7,"u":8}}"#);
     assert!(WsSession::open(desk.now, HOME, "timeUnit=hour").unwrap_err().contains("-1194"));
     assert_eq!(
         server_shutdown(desk.now),
@@ -180,4 +176,37 @@ fn a_banned_session_is_told_until_when_and_ends() {
     assert!(banned["error"]["msg"].as_str().unwrap().starts_with("Way too much request weight used; IP banned until "));
     assert_eq!(banned["error"]["data"]["retryAfter"], now + 120_000);
     assert!(session.is_ended());
+}
+
+/// Each session hears the same events, and each its own unit: microseconds are those of the
+/// event, not milliseconds with three zeros.
+#[test]
+fn events_are_told_in_the_unit_of_the_session() {
+    let mut desk = desk();
+    desk.now = desk.now.plus(ringfence_model::Micros(789));
+    let mut fine = WsSession::open(desk.now, HOME, "timeUnit=MICROSECOND").unwrap();
+    let mut coarse = WsSession::open(desk.now, HOME, "").unwrap();
+    let payload = format!("apiKey=ada&timestamp={}", desk.now.as_millis());
+    let params = json!({"apiKey": "ada", "timestamp": desk.now.as_millis(), "signature": signature("ada", &payload)});
+    for session in [&mut fine, &mut coarse] {
+        let answer = ask(&mut desk, session, "userDataStream.subscribe.signature", &params);
+        assert_eq!(answer["status"], 200, "{answer}");
+    }
+    desk.limit("ada", "BUY", "0.01", 50_000);
+    desk.exchange.transfer(desk.now, "ada", "USDT", crate::testing::decimal("5")).unwrap();
+    let events = desk.exchange.drain_user();
+    let kinds: Vec<Value> = events.iter().map(|event| serde_json::from_str(&event.json).unwrap()).collect();
+    let kinds: Vec<&str> = kinds.iter().map(|event| event["e"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["executionReport", "outboundAccountPosition", "balanceUpdate", "outboundAccountPosition"]);
+    for event in &events {
+        let heard = |session: &WsSession| -> Value { serde_json::from_str(&session.event(0, event)).unwrap() };
+        let (fine, coarse) = (heard(&fine)["event"].clone(), heard(&coarse)["event"].clone());
+        for (name, time) in fine.as_object().unwrap() {
+            let is_time = matches!(name.as_str(), "E" | "T" | "O" | "W")
+                || (name == "u" && fine["e"] == "outboundAccountPosition");
+            let wanted =
+                if is_time { (json!(desk.now.0), json!(desk.now.as_millis())) } else { (time.clone(), time.clone()) };
+            assert_eq!((time, &coarse[name]), (&wanted.0, &wanted.1), "{name}");
+        }
+    }
 }

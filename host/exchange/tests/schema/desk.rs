@@ -213,7 +213,7 @@ impl Desk {
     pub fn event(&mut self, kind: &str) -> String {
         let name = format!(r#"{{"e":"{kind}""#);
         let found = self.exchange.drain_user().into_iter().find(|event| event.json.starts_with(&name));
-        self.session.event(0, &found.unwrap_or_else(|| panic!("no {kind}")).json)
+        self.session.event(0, &found.unwrap_or_else(|| panic!("no {kind}")))
     }
 
     /// The first message of a stream within seconds.

@@ -64,18 +64,17 @@ impl State {
         for id in &self.api {
             if let Some(Socket { purpose: Purpose::Api(session), .. }) = self.sockets.get(id) {
                 let own = session.subscriptions().filter(|(_, key)| *key == message.api_key);
-                told.extend(own.map(|(number, _)| (*id, session.event(number, &message.json))));
+                told.extend(own.map(|(number, _)| (*id, session.event(number, message))));
             }
         }
-        // Only an account's listen key is a stream's name.
-        for (name, listeners) in &self.by_stream {
-            if name.contains('@') || self.exchange.listen_key_account(now, name) != Some(&message.api_key) {
-                continue;
-            }
+        // An account's listen key is a stream's name.
+        let key = self.exchange.listen_key_of(now, &message.api_key);
+        if let Some((name, listeners)) = key.and_then(|key| self.by_stream.get_key_value(key)) {
             for id in listeners {
                 if let Some(Socket { purpose: Purpose::Streams(session), .. }) = self.sockets.get(id) {
-                    let bare = session.is_combined().then(|| stream::combined(name, &message.json));
-                    told.push((*id, bare.unwrap_or_else(|| message.json.clone())));
+                    let json = message.text(session.unit());
+                    let combined = session.is_combined().then(|| stream::combined(name, json));
+                    told.push((*id, combined.unwrap_or_else(|| json.to_owned())));
                 }
             }
         }
