@@ -114,7 +114,7 @@ impl Exchange {
             (Some(_), Err(refusal)) => Err(refusal),
             (Some(call), Ok(params)) => {
                 let result = self.http_call(now, request, call, &params, &mut cost);
-                if result.is_ok() && call.refunded {
+                if result.is_ok() && (call.refunded)(self) {
                     cost.weight = 0;
                 }
                 result

@@ -55,7 +55,7 @@ impl Exchange {
         let read = Request::read(text);
         let (id, request) = match &read {
             Ok(request) => (request.id, Some(request)),
-            Err(_) => ("null", None),
+            Err(unreadable) => (unreadable.id, None),
         };
         let method = request.map(|request| request.method.strip_prefix("v3/").unwrap_or(&request.method));
         let served = self.config.listen_keys;
@@ -78,10 +78,10 @@ impl Exchange {
                     None => self.session_call(moments, session, method.unwrap_or_default(), &request.params),
                 }
             }
-            (None, Err(refusal)) => Err(refusal.clone()),
+            (None, Err(unreadable)) => Err(unreadable.refusal.clone()),
             (None, Ok(_)) => Err(Refusal::not_found()),
         };
-        if result.is_ok() && call.is_some_and(|call| call.refunded) {
+        if result.is_ok() && call.is_some_and(|call| (call.refunded)(self)) {
             cost.weight = 0;
         }
         self.told(now, session, id, request, cost, result)

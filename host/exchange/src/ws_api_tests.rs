@@ -73,4 +73,8 @@ fn an_account_is_subscribed_to_once_with_its_signature() {
     assert_eq!(session.subscriptions().count(), 0);
     let answer = desk.exchange.ws_api(desk.now, &mut session, "{no json");
     assert!(answer.contains("-1135"), "{answer}");
+    // Whoever can be told apart is answered by name.
+    let twice = r#"{"id":"me","method":"depth","params":{"symbol":"BTCUSDT","symbol":"ETHUSDT"}}"#;
+    let answer = desk.exchange.ws_api(desk.now, &mut session, twice);
+    assert!(answer.starts_with(r#"{"id":"me","status":400,"error":{"code":-1101,"#), "{answer}");
 }

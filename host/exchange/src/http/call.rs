@@ -66,8 +66,8 @@ pub(crate) struct Call {
     pub(crate) ws: &'static [&'static str],
     /// Request weight.
     pub(crate) weight: fn(&Params) -> u64,
-    /// Costs nothing if it succeeds.
-    pub(crate) refunded: bool,
+    /// Whether it costs nothing now that it has succeeded.
+    pub(crate) refunded: fn(&Exchange) -> bool,
     /// The answer tells the unfilled order counts.
     pub(crate) counts_orders: bool,
     pub(crate) run: Run,
@@ -81,12 +81,17 @@ impl Call {
         weight: fn(&Params) -> u64,
         run: Run,
     ) -> Self {
-        Call { http, ws, weight, refunded: false, counts_orders: false, run }
+        Call { http, ws, weight, refunded: |_| false, counts_orders: false, run }
     }
 
     /// Costs nothing if it succeeds.
-    pub(crate) const fn refunded(mut self) -> Self {
-        self.refunded = true;
+    pub(crate) const fn refunded(self) -> Self {
+        self.refunded_if(|_| true)
+    }
+
+    /// Costs nothing if it succeeds and left the exchange like this.
+    pub(crate) const fn refunded_if(mut self, refunded: fn(&Exchange) -> bool) -> Self {
+        self.refunded = refunded;
         self
     }
 
@@ -101,7 +106,8 @@ impl Call {
         listen_keys || !matches!(self.run, Run::Keyed(_))
     }
 
-    fn all() -> impl Iterator<Item = &'static Call> {
+    /// Every call of the tables.
+    pub(crate) fn all() -> impl Iterator<Item = &'static Call> {
         FAMILIES.into_iter().flatten()
     }
 

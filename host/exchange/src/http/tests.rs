@@ -2,6 +2,8 @@
 mod orders;
 #[path = "refusal_tests.rs"]
 mod refusals;
+#[path = "sequence_tests.rs"]
+mod sequences;
 #[path = "surface_tests.rs"]
 mod surface;
 
@@ -257,6 +259,28 @@ fn an_amended_order_keeps_its_place_and_its_name_if_that_is_sent_again() {
     ] {
         assert_eq!(error(&desk.signed("ada", "PUT", AMEND, &amend(rest))), (400, code, msg.into()));
     }
+    desk.check();
+}
+
+/// As the venue's changelog of 2026-04-02 has it.
+#[test]
+fn an_amendment_is_free_only_if_it_ends_its_order() {
+    let mut desk = Desk::quiet(config(1));
+    let used = |answer: &HttpResponse| header(answer, "X-MBX-USED-WEIGHT-1M").unwrap().parse::<u64>().unwrap();
+    let id = desk.limit("ada", "BUY", "0.5", 50_000)["orderId"].as_u64().unwrap();
+    desk.limit("bob", "SELL", "0.2", 50_000);
+    let mut amend = |quantity: &str, status: &str, weight: u64| {
+        let before = used(&desk.send("GET", "/api/v3/ping", "", "", None));
+        let query = format!("symbol=BTCUSDT&orderId={id}&newQty={quantity}");
+        let answer = desk.signed("ada", "PUT", AMEND, &query);
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(body["amendedOrder"]["status"].as_str().unwrap_or_default(), status, "{body}");
+        assert_eq!(used(&answer) - before, weight, "{body}");
+    };
+    amend("0.4", "PARTIALLY_FILLED", 4);
+    amend("0.4", "", 4);
+    amend("0.1", "EXPIRED", 0);
+    amend("0.05", "", 4);
     desk.check();
 }
 

@@ -51,7 +51,9 @@ pub(super) const CALLS: &[Call] = &[
         &["order.amend.keepPriority"],
         |_| 4,
         Run::Signed(Right::Trade, Exchange::amend_order),
-    ),
+    )
+    // The venue's changelog of 2026-04-02: only an amendment that ends its order is free.
+    .refunded_if(|exchange| exchange.amended_away),
 ];
 
 fn test_weight(params: &Params) -> u64 {

@@ -97,6 +97,7 @@ impl Exchange {
             self.relock(id);
         }
         self.touched.insert(account);
+        self.amended_away = false;
         if renamed && let Some(list) = list.and_then(|list| self.orders.list(list)).cloned() {
             self.tell_list(&list, true, now);
         }
@@ -104,6 +105,7 @@ impl Exchange {
             self.close(id, Status::Expired, None, now);
             self.tell(id, &Happened::Expired { reject: "NONE" }, now);
             self.follow(id, now);
+            self.amended_away = true;
         }
         self.settle(symbol, now);
         Ok(Amended { old_id, execution })

@@ -69,15 +69,23 @@ fn is_id(text: &str) -> bool {
     text == "null" || text.starts_with('"') || serde_json::from_str::<i64>(text).is_ok()
 }
 
+/// A request that can't be carried out, and by which id to refuse it.
+#[derive(Debug)]
+pub(super) struct Unreadable<'a> {
+    pub(super) id: &'a str,
+    pub(super) refusal: Refusal,
+}
+
 impl<'a> Request<'a> {
-    pub(super) fn read(text: &'a str) -> Result<Self, Refusal> {
-        let invalid = || Refusal::new(-1135, "Invalid JSON Request");
+    pub(super) fn read(text: &'a str) -> Result<Self, Unreadable<'a>> {
+        let invalid = || Unreadable { id: "null", refusal: Refusal::new(-1135, "Invalid JSON Request") };
         let parts: Parts<'a> = serde_json::from_str(text).map_err(|_| invalid())?;
         let id = parts.id.map_or("null", RawValue::get);
         if !is_id(id) {
             return Err(invalid());
         }
-        let params = Params::of_pairs(parts.params.map(|pairs| pairs.0).unwrap_or_default())?;
+        let pairs = parts.params.map(|pairs| pairs.0).unwrap_or_default();
+        let params = Params::of_pairs(pairs).map_err(|refusal| Unreadable { id, refusal })?;
         Ok(Request { id, method: parts.method, params })
     }
 }
