@@ -234,8 +234,10 @@ impl Drop for TaskGuard {
 
 /// Does what is due by itself: the generated market, faults, late messages.
 async fn tend(shared: Arc<Shared>) {
-    let mut interval = tokio::time::interval(ADVANCE_EVERY);
-    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // In real time the market's steps are told when they are made, not up to a step later.
+    let first = tokio::time::Instant::now() + shared.lock().next_step().unwrap_or_default();
+    let mut interval = tokio::time::interval_at(first, ADVANCE_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         interval.tick().await;
         shared.catch_up().await;

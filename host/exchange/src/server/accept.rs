@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::routes::{self, Doors};
+use super::routes::{self, Doors, Peer};
 
 /// What one connection may take up before its request is whole.
 const LARGEST_HEAD: usize = 64 * 1024;
@@ -46,29 +46,22 @@ pub(super) async fn serve(listener: TcpListener, doors: Doors) {
 }
 
 async fn connection(stream: TcpStream, doors: Doors, room: OwnedSemaphorePermit) {
-    let Ok(peer) = stream.peer_addr() else {
+    let Ok(address) = stream.peer_addr() else {
         return;
     };
     // Small answers must not wait for larger ones. Without it they are only slower.
     let _ = stream.set_nodelay(true);
     let mut stop = doors.stop.clone();
     let idle = doors.settings.idle_within;
-    // A socket keeps its place as long as it lives.
-    let room = Arc::new(room);
+    let peer = Peer { address, room: Arc::new(room) };
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let (doors, room) = (doors.clone(), Arc::clone(&room));
-        async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(room);
-            routes::answer(doors, peer, request).await
-        }
+        routes::answer(doors.clone(), peer.clone(), request.map(Body::new))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
         .max_buf_size(LARGEST_HEAD)
         .keep_alive(true)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
@@ -82,6 +75,6 @@ async fn connection(stream: TcpStream, doors: Doors, room: OwnedSemaphorePermit)
     };
     if let Err(error) = ended {
         // Timeouts, resets, nonsense and faults: the peer's affair.
-        tracing::debug!(%error, %peer, "a connection broke off");
+        tracing::debug!(%error, %address, "a connection broke off");
     }
 }

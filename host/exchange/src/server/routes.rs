@@ -1,6 +1,8 @@
 //! REST as it comes, the paths that become sockets, and what browsers ask.
 
+use std::error::Error;
 use std::io::Write;
+use std::iter::successors;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +25,15 @@ use crate::ws_api::WsSession;
 
 /// A form never comes near this.
 const LARGEST_BODY: usize = 64 * 1024;
-/// How long a body may take to arrive.
+/// How long a body may take to arrive, if a connection may be idle for longer.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Neither does a message of a client.
 const LARGEST_MESSAGE: usize = 256 * 1024;
+/// What a socket reads at once. It is kept for each socket and cleared for each look at it,
+/// and clients say little.
+const READ_BUFFER: usize = 4 * 1024;
+/// What a socket gathers before it is written.
+const WRITE_BUFFER: usize = 32 * 1024;
 /// Smaller answers are not worth packing.
 const PACKED_FROM: usize = 1_024;
 /// A request that a fault leaves without an answer is held this long.
@@ -39,17 +46,25 @@ pub(super) struct Doors {
     pub(super) stop: watch::Receiver<bool>,
 }
 
+/// The other end of a connection.
+#[derive(Debug, Clone)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// Its place among the connections; a socket keeps it as long as it lives.
+    pub(super) room: Arc<OwnedSemaphorePermit>,
+}
+
 /// The connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("cut by a fault")]
 pub(super) struct Cut;
 
-pub(super) async fn answer(doors: Doors, peer: SocketAddr, request: Request<Body>) -> Result<Response<Body>, Cut> {
+pub(super) async fn answer(doors: Doors, peer: Peer, request: Request<Body>) -> Result<Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     if let Some(rest) = path.strip_prefix(control::PREFIX) {
         let rest = rest.to_owned();
-        return Ok(control::answer(&doors, peer, &rest, &parts, body).await);
+        return Ok(control::answer(&doors, peer.address, &rest, &parts, body).await);
     }
     if parts.method == Method::OPTIONS {
         return Ok(preflight());
@@ -57,7 +72,7 @@ pub(super) async fn answer(doors: Doors, peer: SocketAddr, request: Request<Body
     if path == "/stream" || path == "/ws" || path == "/ws-api/v3" || path.starts_with("/ws/") {
         return upgrade(doors, peer, parts).await;
     }
-    rest(&doors, peer, parts, body).await
+    rest(&doors, peer.address, parts, body).await
 }
 
 /// What a browser asks before it asks.
@@ -86,10 +101,10 @@ fn split(names: &str) -> Vec<String> {
         .collect()
 }
 
-async fn upgrade(doors: Doors, peer: SocketAddr, mut parts: Parts) -> Result<Response<Body>, Cut> {
+async fn upgrade(doors: Doors, peer: Peer, mut parts: Parts) -> Result<Response<Body>, Cut> {
     let path = parts.uri.path().to_owned();
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let ip = peer.ip();
+    let ip = peer.address.ip();
     let is_api = path == "/ws-api/v3";
     let asked = {
         let mut state = doors.shared.lock();
@@ -124,24 +139,38 @@ async fn upgrade(doors: Doors, peer: SocketAddr, mut parts: Parts) -> Result<Res
         Ok(upgrade) => upgrade,
         Err(_) => return Ok(plain(400, -1000, "This path is a WebSocket: connect with an upgrade request.")),
     };
-    // A socket keeps its connection's place as long as it lives.
-    let place = parts.extensions.remove::<Arc<OwnedSemaphorePermit>>();
-    let upgrade = upgrade.max_message_size(LARGEST_MESSAGE).max_frame_size(LARGEST_MESSAGE);
+    let upgrade = upgrade
+        .max_message_size(LARGEST_MESSAGE)
+        .max_frame_size(LARGEST_MESSAGE)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER);
     Ok(upgrade.on_upgrade(move |socket| async move {
         sockets::run(socket, doors, purpose, names).await;
-        drop(place);
+        drop(peer.room);
     }))
+}
+
+/// The body as text; or the status, the code and the words to refuse it with.
+async fn text_of(body: Body, within: Duration) -> Result<String, (u16, i64, &'static str)> {
+    const ILLEGAL: (u16, i64, &str) = (400, -1100, "Illegal characters found in a parameter.");
+    match tokio::time::timeout(within, to_bytes(body, LARGEST_BODY)).await {
+        Ok(Ok(bytes)) => String::from_utf8(bytes.into()).map_err(|_| ILLEGAL),
+        // No body as the protocol has them, or the peer is gone.
+        Ok(Err(error))
+            if successors(error.source(), |error| (*error).source()).any(|error| error.is::<hyper::Error>()) =>
+        {
+            Err(ILLEGAL)
+        }
+        Ok(Err(_)) => Err((413, -1101, "Too many parameters sent for this endpoint.")),
+        Err(_) => Err((408, -1007, "The body of the request did not arrive.")),
+    }
 }
 
 async fn rest(doors: &Doors, peer: SocketAddr, parts: Parts, body: Body) -> Result<Response<Body>, Cut> {
     let packed = wants_gzip(&parts.headers);
-    let text = match tokio::time::timeout(BODY_WITHIN, to_bytes(body, LARGEST_BODY)).await {
-        Ok(Ok(bytes)) => match String::from_utf8(bytes.into()) {
-            Ok(text) => text,
-            Err(_) => return Ok(plain(400, -1100, "Illegal characters found in a parameter.")),
-        },
-        Ok(Err(_)) => return Ok(plain(413, -1101, "Too many parameters sent for this endpoint.")),
-        Err(_) => return Ok(plain(408, -1007, "The body of the request did not arrive.")),
+    let text = match text_of(body, BODY_WITHIN.min(doors.settings.idle_within)).await {
+        Ok(text) => text,
+        Err((status, code, msg)) => return Ok(plain(status, code, msg)),
     };
     let request = HttpRequest {
         // A head is answered like its request; the protocol leaves the body out.

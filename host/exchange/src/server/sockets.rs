@@ -69,7 +69,7 @@ async fn exchange_messages(
     let mut ping = tokio::time::interval(settings.ping_every);
     ping.reset();
     let mut heard = Instant::now();
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::new();
     loop {
         tokio::select! {
             ending = &mut ending => return ending,

@@ -197,6 +197,11 @@ impl State {
         if self.faults.is_idle() { now } else { self.faults.seen(now) }
     }
 
+    /// How long it takes until the market's next step; `None` if time stands.
+    pub(super) fn next_step(&self) -> Option<Duration> {
+        self.clock.until(self.born.elapsed(), self.exchange.next_step())
+    }
+
     pub(super) fn pace(&self) -> Pace {
         self.clock.pace()
     }

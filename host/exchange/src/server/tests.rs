@@ -19,6 +19,8 @@ use crate::recording::{first_time, stream_of};
 use crate::testing::{config, sign, signature};
 use crate::{ExchangeConfig, LimitConfig, SymbolConfig};
 
+#[path = "tests/bounds.rs"]
+mod bounds;
 #[path = "tests/markets.rs"]
 mod markets;
 #[path = "tests/shell.rs"]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::faults::Script;
 
-async fn serve_with(change: impl FnOnce(&mut Settings)) -> ServerHandle {
+pub(super) async fn serve_with(change: impl FnOnce(&mut Settings)) -> ServerHandle {
     let mut settings = Settings::at((Ipv4Addr::LOCALHOST, 0).into());
     change(&mut settings);
     super::super::serve(Exchange::new(config(1)).unwrap(), Market::Generator, settings).await.unwrap()
