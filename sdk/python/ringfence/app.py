@@ -4,6 +4,7 @@ What lives here: plain Python to the generated bindings and back, and nothing el
 The plugin's `strategy.py` must define one subclass of Strategy.
 """
 
+import gc
 import random
 import sys
 import time
@@ -177,6 +178,10 @@ class Handler(exports.Handler):
         told = plain(context)
         told.instruments = _instruments(context.instruments)
         self._answering("InitError", RUNNER.init, told)
+        if sys.platform == "wasi":
+            # The interpreter's own objects stay: to look through them again and again costs more than an event may.
+            gc.collect()
+            gc.freeze()
 
     def on_events(self, batch, lookahead):
         return RUNNER.on_events(batch, lookahead)
