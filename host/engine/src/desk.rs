@@ -1,7 +1,7 @@
 //! One plugin's place in the engine. It lives on the seat's thread and answers at once:
 //! nothing here waits, and only the plugin's own commands and events change it.
 //!
-//! What it does to orders is in [`submit`]; here is what it tells and what it books.
+//! What it does to orders is in `submit`; here is what it tells and what it books.
 
 mod submit;
 
