@@ -125,6 +125,8 @@ pub fn classify(status: u16, code: Option<i64>) -> Verdict {
         (500.., _) => of(Class::UnknownStatus, Order::Unknown),
         (409, None) => of(Class::Partial, Order::NotPlaced),
         (400..500, Some(known)) => of(known.class, known.order),
+        // A proxy gave up waiting: the request may have gone on.
+        (408, None) => of(Class::UnknownStatus, Order::Unknown),
         (401, None) => of(Class::Auth, Order::NotPlaced),
         // The firewall answers 403 in HTML: the request never came to the venue, and must not be repeated.
         (400..500, None) => of(Class::BadRequest, Order::NotPlaced),
@@ -193,6 +195,7 @@ mod tests {
             (401, Class::Auth, Order::NotPlaced),
             (403, Class::BadRequest, Order::NotPlaced),
             (404, Class::BadRequest, Order::NotPlaced),
+            (408, Class::UnknownStatus, Order::Unknown),
             (409, Class::Partial, Order::NotPlaced),
             (418, Class::RateLimit, Order::NotPlaced),
             (429, Class::RateLimit, Order::NotPlaced),

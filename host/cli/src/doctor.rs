@@ -184,7 +184,7 @@ impl Report {
             estimate.offset_us / 1_000
         );
         if doubt > DOUBT_MS {
-            self.add("clock", Verdict::Warning, says, Some("the connection is slow; a larger recv_window_ms may help"));
+            self.add("clock", Verdict::Warning, says, Some("the connection is slow; requests may come too late"));
         } else {
             self.add("clock", Verdict::Ok, says, None);
         }

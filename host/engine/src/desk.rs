@@ -26,6 +26,10 @@ use crate::limits::{Limits, Window};
 use crate::open::{DeskOrder, Freed, OpenOrders};
 use crate::permissions::Permissions;
 
+/// The venue's kline intervals, in seconds (a month is told as 30 days).
+const KLINE_SECONDS: [u32; 16] =
+    [1, 60, 180, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 28_800, 43_200, 86_400, 259_200, 604_800, 2_592_000];
+
 /// Most levels that a book answers with.
 const BOOK_LEVELS: u32 = 100;
 /// Most klines of one history request: the venue's own bound.
@@ -262,7 +266,13 @@ impl Desk for SeatDesk {
         if self.instrument(instrument).is_none() || !self.permissions.allows_stream(stream) {
             return self.counted(Err(Denial::NotPermitted));
         }
-        if matches!(stream, StreamKind::Book(levels) if ![5, 10, 20].contains(&levels)) {
+        // What the venue has no stream of would stay silent for ever.
+        let exists = match stream {
+            StreamKind::Book(levels) => [5, 10, 20].contains(&levels),
+            StreamKind::Klines(seconds) => KLINE_SECONDS.contains(&seconds),
+            _ => true,
+        };
+        if !exists {
             return self.counted(Err(Denial::InvalidField(OrderField::Quantity)));
         }
         if self.followed.contains(&(instrument, stream)) {

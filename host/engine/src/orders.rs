@@ -15,11 +15,11 @@ use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderSt
 use crate::actions::Output;
 use lists::List;
 
-/// After this long "not found" is final. The venue tests `timestamp + recvWindow` (5 s, the
-/// client's setting) right before it takes an order and gives up on one after 10 s; the
-/// clocks are less than 2 s apart (the venue refuses a timestamp that is more than 1 s ahead);
-/// and the answer may be to a question that was asked up to 12 s ago (the client's patience).
-pub(crate) const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(5 + 10 + 2 + 12);
+/// After this long "not found" is final. The client signs an order up to 12 s after it was given one (its patience with a
+/// socket, before it goes by REST); the venue tests `timestamp + recvWindow` (5 s, the most that may be configured)
+/// right before it takes an order and gives up on one after 10 s; the clocks are less than 2 s apart (the venue
+/// refuses a timestamp that is more than 1 s ahead); and the answer may be to a question that was asked up to 12 s ago.
+pub(crate) const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(12 + 5 + 10 + 2 + 12);
 
 /// A question may be answered so late (the client's patience), with what was true when it was asked.
 const ANSWERED_WITHIN: Micros = Micros::from_secs(12);

@@ -195,7 +195,7 @@ fn not_found_ends_all_of_it_and_only_when_it_can_not_arrive_any_more() {
         assert_eq!(world.engine.open_orders(), 3);
     }
     let gone = |order| Said::Told(order, OrderChange::Rejected, OrderReason::NotFound);
-    assert_eq!(world.not_found(at(30)), [gone(1), gone(2), gone(3)]);
+    assert_eq!(world.not_found(at(42)), [gone(1), gone(2), gone(3)]);
     assert_eq!((world.engine.open_orders(), world.desk.open_orders().len()), (0, 0));
     assert_eq!((world.desk.ledger().locked("USDT"), world.desk.ledger().locked("BTC")), (Decimal::ZERO, Decimal::ZERO));
 }

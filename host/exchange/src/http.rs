@@ -99,6 +99,9 @@ impl Exchange {
         let served = self.config.listen_keys;
         let known = Call::of_http(request.method, request.path);
         let call = known.filter(|call| call.is_served(served));
+        // What a GET carries in its body is no parameter at the venue.
+        let body = if request.method == "GET" { "" } else { request.body };
+        let request = &HttpRequest { body, ..*request };
         let params = Params::of_http(request.query, request.body);
         let weight = match (call, &params) {
             (Some(call), Ok(params)) => (call.weight)(params),

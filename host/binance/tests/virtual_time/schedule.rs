@@ -14,7 +14,7 @@ use super::world::{Chance, Shared, World};
 const SEEDS: u64 = 300;
 /// How long things go wrong.
 const ROUGH: u64 = 25;
-/// Longest time until all is settled after that: a silent socket takes 45 s to be noticed, doubt about an order 17 s.
+/// Longest time until all is settled after that: a silent socket takes 45 s to be noticed, doubt about an order 41 s.
 const SETTLED_WITHIN: u64 = 180;
 
 /// A silent stream is suspected after four times its longest pause, one that never spoke after five minutes.

@@ -313,8 +313,8 @@ fn read_venue(reader: &Reader<'_>, table: &Table<'_>, venue: &mut VenueConfig) {
     if let Some(kind) = kind.as_deref().and_then(VenueKind::of) {
         venue.kind = kind;
     }
-    // The venue's own bound.
-    if let Some(window) = table.whole(reader, "recv_window_ms", 60_000) {
+    // The venue takes more but advises against it, and an order in doubt would have to be waited for as much longer.
+    if let Some(window) = table.whole(reader, "recv_window_ms", 5_000) {
         if window == 0 {
             table.wrong(reader, "recv_window_ms", "must be at least 1");
         } else {
@@ -636,7 +636,7 @@ open_orders = \"many\"
             (venue.kind, venue.key.as_deref(), venue.recv_window_ms),
             (VenueKind::BinanceDemo, Some("main"), 2_500)
         );
-        let text = "[venue]\nkey = \"main\"\nsecret_file = \"x.pem\"\nrecv_window_ms = 60001";
+        let text = "[venue]\nkey = \"main\"\nsecret_file = \"x.pem\"\nrecv_window_ms = 5001";
         let problems = Config::parse(text, "r.toml").unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].starts_with("r.toml:3: `venue.secret_file` can't stand beside"), "{problems:?}");

@@ -102,6 +102,15 @@ fn stocks_and_rates_are_limited() {
     five.unsubscribe(InstrumentId(0), StreamKind::Trades).unwrap();
     five.subscribe(InstrumentId(0), StreamKind::Quotes).unwrap();
     assert_eq!(five.subscribe(InstrumentId(2), StreamKind::Trades), Err(Denial::NotPermitted));
+
+    // What the venue has no stream of is denied, not silent.
+    let (mut six, _commands) = desk(Limits::default(), "1000", "1");
+    for stream in [StreamKind::Book(7), StreamKind::Klines(0), StreamKind::Klines(90)] {
+        assert!(matches!(six.subscribe(InstrumentId(0), stream), Err(Denial::InvalidField(_))), "{stream:?}");
+    }
+    for stream in [StreamKind::Book(5), StreamKind::Klines(1), StreamKind::Klines(86_400)] {
+        assert_eq!(six.subscribe(InstrumentId(0), stream), Ok(()), "{stream:?}");
+    }
 }
 
 #[test]

@@ -25,6 +25,16 @@ fn hmac_key(name: &str, rights: Rights, addresses: Vec<IpAddr>) -> ApiKey {
 }
 
 #[test]
+fn a_get_has_its_parameters_in_the_query() {
+    let mut desk = Desk::open(config(1));
+    assert_eq!(desk.send("GET", "/api/v3/depth", "symbol=BTCUSDT", "", None).status, 200);
+    assert_eq!(error(&desk.send("GET", "/api/v3/depth", "", "symbol=BTCUSDT", None)).1, -1102);
+    // What stands there is not signed either.
+    let query = sign("ada", &format!("timestamp={}", desk.now.as_millis()));
+    assert_eq!(desk.send("GET", "/api/v3/account", &query, "omitZeroBalances=true", Some("ada")).status, 200);
+}
+
+#[test]
 fn keys_of_all_kinds_sign_and_their_rights_are_kept() {
     let rsa = ApiKey {
         api_key: "rsa".to_owned(),
