@@ -44,6 +44,20 @@ fn a_good_file_passes_every_step() {
     assert!(text.contains("functions") && text.contains("of 100000") && !text.contains("REFUSED"), "{text}");
 }
 
+/// Whoever reads no further than the first lines is no error.
+#[test]
+fn a_reader_that_has_gone_ends_the_output() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_ringfence"))
+        .arg("budgets")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("ringfence starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(141), &b""[..]));
+}
+
 #[test]
 fn each_refusal_has_its_step_and_code() {
     let dir = folder_with(&["ema-cross"]);

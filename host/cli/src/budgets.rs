@@ -80,7 +80,7 @@ pub(crate) fn document() -> String {
 /// Prints them.
 pub(crate) fn run(args: &BudgetsArgs) -> anyhow::Result<()> {
     if args.markdown {
-        print!("{}", document());
+        crate::view::out(&document());
         return Ok(());
     }
     let defaults = Budgets::default();
@@ -96,12 +96,12 @@ pub(crate) fn run(args: &BudgetsArgs) -> anyhow::Result<()> {
             serde_json::json!({"key": key, "table": "limits", "default": default, "reason": reason, "beyond": beyond})
         });
         let all: Vec<_> = budgets.chain(limits).collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        say!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
     for budget in TABLE {
         let say = |value| budget.unit.text(value);
-        println!(
+        say!(
             "{:<24} {:>9}  ({} to {})\n    why     {}\n    beyond  {}",
             budget.key,
             say(budget.value(&defaults)),
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &BudgetsArgs) -> anyhow::Result<()> {
         );
     }
     for (key, default, reason, beyond) in limits() {
-        println!("{key:<28} {default:>9}\n    why     {reason}\n    beyond  {beyond}");
+        say!("{key:<28} {default:>9}\n    why     {reason}\n    beyond  {beyond}");
     }
     Ok(())
 }

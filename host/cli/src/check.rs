@@ -34,9 +34,9 @@ pub(crate) fn run(args: &FileArgs, config: Config) -> anyhow::Result<()> {
     let examination = examine(args, &config)?;
     let grant = examination.outcome.as_ref().ok().map(|plugin| grant(&args.file, plugin.manifest(), config));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&as_json(&args.file, &examination, grant.as_ref()))?);
+        say!("{}", serde_json::to_string_pretty(&as_json(&args.file, &examination, grant.as_ref()))?);
     } else {
-        print!("{}", as_table(&examination, grant.as_ref()));
+        crate::view::out(&as_table(&examination, grant.as_ref()));
     }
     match (&examination.outcome, grant) {
         (Err(refusal), _) => bail!("{} is refused ({}): {refusal}", args.file.display(), refusal.code()),

@@ -90,9 +90,9 @@ pub(crate) fn run(args: &DoctorArgs, config: Config) -> anyhow::Result<bool> {
     runtime.shutdown_timeout(Duration::from_secs(1));
     let report = report?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report.table(std::io::stdout().is_terminal()));
+        crate::view::out(&report.table(std::io::stdout().is_terminal()));
     }
     Ok(report.healthy)
 }

@@ -8,9 +8,9 @@ use crate::control::{Request, client};
 pub(crate) fn run(host: &HostArgs, request: &Request) -> anyhow::Result<()> {
     let result = client::ask(&host.state, request)?;
     if host.json {
-        println!("{}", serde_json::to_string_pretty(&result)?);
+        say!("{}", serde_json::to_string_pretty(&result)?);
     } else {
-        println!("{}", result["trading"].as_str().unwrap_or("done"));
+        say!("{}", result["trading"].as_str().unwrap_or("done"));
     }
     Ok(())
 }

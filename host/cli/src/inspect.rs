@@ -28,9 +28,9 @@ pub(crate) fn run(args: &FileArgs, config: &Config) -> anyhow::Result<()> {
         .map_err(|refusal| anyhow!("{} is refused ({}): {refusal}", args.file.display(), refusal.code()))?;
     let sheet = sheet(&examination, plugin);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&sheet)?);
+        say!("{}", serde_json::to_string_pretty(&sheet)?);
     } else {
-        print!("{}", as_text(&sheet));
+        crate::view::out(&as_text(&sheet));
     }
     Ok(())
 }

@@ -89,8 +89,8 @@ pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<()> {
         KeysCommand::Remove(args) => (args.store.json, remove(args)?),
     };
     match report {
-        (true, report) => println!("{}", serde_json::to_string_pretty(&report)?),
-        (false, report) => print!("{}", report.table()),
+        (true, report) => say!("{}", serde_json::to_string_pretty(&report)?),
+        (false, report) => crate::view::out(&report.table()),
     }
     Ok(())
 }

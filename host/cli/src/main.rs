@@ -19,6 +19,11 @@
 
 #![forbid(unsafe_code)]
 
+/// A line for whoever reads the output.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::view::out(&format!("{}\n", format_args!($($words)*))) };
+}
+
 mod args;
 mod budgets;
 mod check;

@@ -19,14 +19,14 @@ pub(crate) fn run(args: &PluginsArgs) -> anyhow::Result<()> {
     };
     let result = client::ask(&args.host.state, &request)?;
     if args.host.json {
-        println!("{}", serde_json::to_string_pretty(&result)?);
+        say!("{}", serde_json::to_string_pretty(&result)?);
         return Ok(());
     }
     match (&args.command, &result) {
-        (PluginsCommand::List, Value::Array(plugins)) => print!("{}", list(plugins)),
-        (PluginsCommand::History { .. }, Value::Array(generations)) => print!("{}", history(generations)),
-        (_, Value::String(text)) => println!("{text}"),
-        (_, other) => println!("{other}"),
+        (PluginsCommand::List, Value::Array(plugins)) => crate::view::out(&list(plugins)),
+        (PluginsCommand::History { .. }, Value::Array(generations)) => crate::view::out(&history(generations)),
+        (_, Value::String(text)) => say!("{text}"),
+        (_, other) => say!("{other}"),
     }
     Ok(())
 }

@@ -33,16 +33,16 @@ pub(crate) fn run(args: &SignArgs) -> anyhow::Result<()> {
     }
     told.insert("public_key".to_owned(), json!(signer.public()));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say!("{}", serde_json::to_string_pretty(&told)?);
         return Ok(());
     }
     if args.generate {
-        println!("secret key: {} (keep it to yourself)", args.key.display());
+        say!("secret key: {} (keep it to yourself)", args.key.display());
     }
     for (what, value) in &told {
-        println!("{}: {}", what.replace('_', " "), value.as_str().unwrap_or_default());
+        say!("{}: {}", what.replace('_', " "), value.as_str().unwrap_or_default());
     }
-    println!("to trust it, in ringfence.toml: [signing] keys = {{ NAME = \"{}\" }}", signer.public());
+    say!("to trust it, in ringfence.toml: [signing] keys = {{ NAME = \"{}\" }}", signer.public());
     Ok(())
 }
 

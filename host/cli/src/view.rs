@@ -96,6 +96,16 @@ impl Feed {
     }
 }
 
+/// Text for whoever reads the output. A reader that has gone (`| head`) wants no more of it: the program ends as others do
+/// then, without a word.
+pub(crate) fn out(text: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(141);
+    }
+}
+
 /// A line on standard error. When nobody reads it any more (a closed pipe, a terminal that
 /// is gone) the run goes on: `eprintln!` would end the thread, and open orders would stay.
 pub(crate) fn line(text: &str) {
