@@ -102,6 +102,8 @@ pub(crate) struct World {
     pub(crate) books: HashMap<u64, String>,
     /// A depth snapshot of some time ago: snapshots come from a memory that may lag.
     old_book: String,
+    /// The test's own looks at the book.
+    looks: u32,
     /// Each fill that the exchange has ever told of the account.
     pub(crate) fills: BTreeSet<u64>,
     machine_ahead: i64,
@@ -129,6 +131,7 @@ impl World {
             sent: HashMap::new(),
             books: HashMap::new(),
             old_book: String::new(),
+            looks: 0,
             fills: BTreeSet::new(),
             machine_ahead,
         })))
@@ -176,10 +179,11 @@ impl World {
             method: "GET",
             path: "/api/v3/depth",
             query: "symbol=BTCUSDT&limit=1000",
-            // Limits are counted per address; the test's own looks are nobody's requests.
-            ip: std::net::IpAddr::from([10, 0, 0, 9]),
+            // Limits are counted per address; the test's own looks are nobody's requests, however many there are.
+            ip: std::net::IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 | (self.looks & 0x00ff_ffff))),
             ..HttpRequest::default()
         };
+        self.looks += 1;
         let now = self.now();
         let response = self.exchange.http(now, &request);
         let id = response.body.split([':', ',']).nth(1).unwrap().parse().unwrap();
