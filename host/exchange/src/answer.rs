@@ -5,6 +5,9 @@ use ringfence_wire::rest::{self, ErrorBody};
 
 use crate::limits::{Exceeded, Refused};
 
+/// More orders than a window allows.
+pub(crate) const TOO_MANY_ORDERS: i64 = -1015;
+
 /// The venue's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -109,7 +112,7 @@ impl Refusal {
     pub(crate) fn too_many_orders(exceeded: Exceeded) -> Self {
         Refusal {
             status: 429,
-            code: -1015,
+            code: TOO_MANY_ORDERS,
             msg: format!("Too many new orders; current limit is {} orders per {}.", exceeded.limit, exceeded.interval),
             retry_after: Some(exceeded.retry_after),
             data: None,

@@ -10,7 +10,7 @@ mod session;
 
 use ringfence_model::Timestamp;
 
-use crate::answer::Refusal;
+use crate::answer::{Refusal, TOO_MANY_ORDERS};
 use crate::exchange::Exchange;
 use crate::http::auth::{Credentials, Failed, Moments};
 use crate::http::call::{Ask, Call, Door, Right, Run};
@@ -142,8 +142,16 @@ impl Exchange {
         id: &str,
         request: Option<&Request<'_>>,
         cost: Cost,
-        result: Result<String, Refusal>,
+        mut result: Result<String, Refusal>,
     ) -> String {
+        // "Unfilled Order Count" says that every 429 tells when to try again; the example of
+        // this method shows the one that does not.
+        if let Err(refusal) = &mut result
+            && refusal.code == TOO_MANY_ORDERS
+            && request.is_some_and(|request| request.method.ends_with("order.cancelReplace"))
+        {
+            refusal.retry_after = None;
+        }
         let used = self.limits.add_weight(now, session.ip, cost.weight);
         let shown = match request.and_then(|request| request.params.get("returnRateLimits")) {
             Some(word) => word.eq_ignore_ascii_case("true"),

@@ -199,13 +199,17 @@ impl Default for Candles {
 impl Candles {
     /// Books a trade.
     pub(crate) fn trade(&mut self, trade: &PublicTrade) {
-        let one = Candle::of_trade(trade);
+        self.second(&Candle::of_trade(trade));
+    }
+
+    /// A second, or a part of one.
+    pub(crate) fn second(&mut self, second: &Candle) {
         for row in [&mut self.seconds, &mut self.minutes, &mut self.hours] {
-            row.add(&one);
+            row.add(second);
         }
     }
 
-    /// A minute before the first trade, oldest first.
+    /// A minute before the first second, oldest first.
     pub(crate) fn seed_minute(&mut self, minute: &Candle) {
         self.minutes.add(minute);
         self.hours.add(minute);

@@ -28,6 +28,8 @@ const LEVELS: i64 = 20;
 const TAKER_CHANCE: u64 = 320;
 /// Chance that the quotes follow the price in one step, in parts of 1000.
 const QUOTE_CHANCE: u64 = 800;
+/// Seconds of history before the start, at least: the venue gives 1000 klines at a time.
+const HISTORY_SECONDS: u64 = 1_000;
 /// Minutes of history before the start, at least.
 const HISTORY_MINUTES: u64 = 1_000;
 /// What is older is drawn from a stream of its own: it is made late, or never.
@@ -115,10 +117,11 @@ impl Generator {
         self.lots(lots)
     }
 
-    /// The time before the start: minutes since the begin of a day, which the rolling figures
-    /// need at once, and what is older for who asks. All of it ends at the start's price.
+    /// The time before the start: seconds of the last minutes, minutes since the begin of a
+    /// day, which the rolling figures need at once, and what is older for who asks. All of it
+    /// ends at the start's price.
     pub(crate) fn history(&mut self, candles: &mut Candles, start_second: u64) {
-        let last = Grid::utc(60).floor(start_second);
+        let minute = Grid::utc(60);
         let shape = Shape {
             tick: self.tick,
             step: self.step,
@@ -126,20 +129,28 @@ impl Generator {
             level_lots: self.level_lots,
             anchor: self.anchor,
         };
-        let day = Grid::utc(DAY).floor(last.saturating_sub(HISTORY_MINUTES.saturating_mul(60)));
+        let day = Grid::utc(DAY).floor(start_second.saturating_sub(HISTORY_MINUTES.saturating_mul(60)));
         let mut older = self.rng.clone();
         older.set_stream(self.rng.get_stream() ^ HISTORY_STREAM);
-        let (mut close, mut minute) = (self.price, last);
-        let mut rows = Vec::new();
-        while minute > day {
-            minute = minute.saturating_sub(60);
-            let near = last.saturating_sub(minute) <= HISTORY_MINUTES.saturating_mul(60);
-            let rng = if near { &mut self.rng } else { &mut older };
-            let (candle, open) = shape.back(rng, 60, minute, close);
-            rows.push(candle);
+        let (mut close, mut second) = (self.price, start_second);
+        // A minute that has seconds is the sum of them.
+        let finest = minute.floor(start_second.saturating_sub(HISTORY_SECONDS));
+        let mut seconds = Vec::new();
+        while second > finest {
+            second = second.saturating_sub(1);
+            let (candle, open) = shape.back(&mut older, 1, second, close);
+            seconds.push(candle);
             close = open;
         }
-        rows.iter().rev().for_each(|row| candles.seed_minute(row));
+        let mut minutes = Vec::new();
+        while second > day {
+            second = second.saturating_sub(60);
+            let (candle, open) = shape.back(&mut older, 60, second, close);
+            minutes.push(candle);
+            close = open;
+        }
+        minutes.iter().rev().for_each(|candle| candles.seed_minute(candle));
+        seconds.iter().rev().for_each(|candle| candles.second(candle));
         candles.reach_back(History::new(shape, older, day, close));
     }
 

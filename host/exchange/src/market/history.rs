@@ -1,7 +1,8 @@
 //! What klines of the generated market show of the time before it began.
 //!
-//! A walk back from the start's price, in layers: the last week is made of minutes, what
-//! is older of quarters of an hour, then of hours, then of days. Within a layer's reach each
+//! A walk back from the start's price, in layers: the last minutes are made of seconds (the
+//! generator makes them at once), the last week of minutes, what is older of quarters of an
+//! hour, then of hours, then of days. Within a layer's reach each
 //! longer candle is the sum of its shorter ones, so klines of different intervals tell the
 //! same story wherever both are told. It is made when somebody asks for it first: most
 //! exchanges are never asked.
@@ -20,7 +21,7 @@ use crate::fixed::Fixed;
 
 const DAY: u64 = 86_400;
 /// A minute's candle moves and trades as much as the generator would in it.
-const MINUTE: u32 = 60;
+const MINUTE: u64 = 60;
 /// Prices are kept in millionths of a tick.
 pub(super) const MICRO: i128 = 1_000_000;
 /// Returns are kept in parts of 10^9.
@@ -64,8 +65,8 @@ impl Shape {
     /// The candle that ends at the price `close`, and the price at which it began.
     pub(crate) fn back(&self, rng: &mut ChaCha8Rng, interval: u32, open_time: u64, close: i128) -> (Candle, i128) {
         // Moves grow with the square root of time, quantities with time.
-        let minutes = u64::from(interval / MINUTE).max(1);
-        let thousandths = i128::from(minutes.saturating_mul(1_000_000).isqrt());
+        let of_minutes = |one_minute: u64| one_minute.saturating_mul(interval.into()) / MINUTE;
+        let thousandths = i128::from(of_minutes(1_000_000).isqrt());
         let usual = self.minute_move.saturating_mul(thousandths) / 1_000;
         let change = usual.saturating_mul(normal(rng)) >> 32;
         let open = close
@@ -74,9 +75,9 @@ impl Shape {
         let wick = |draw: u64| close.saturating_mul(usual) / NANO * i128::from(draw) / 100;
         let (up, down) = (wick(below(rng, 60)), wick(below(rng, 60)));
         let (low, high) = (open.min(close).saturating_sub(down), open.max(close).saturating_add(up));
-        let lots = self.level_lots.saturating_mul(below(rng, 200).saturating_add(40)).saturating_mul(minutes).max(1);
+        let lots = of_minutes(self.level_lots.saturating_mul(below(rng, 200).saturating_add(40))).max(1);
         let volume = Fixed::from_units(self.step.units().saturating_mul(lots.into())).decimal();
-        let trades = below(rng, 1_500).saturating_add(1_000).saturating_mul(minutes);
+        let trades = of_minutes(below(rng, 1_500).saturating_add(1_000));
         let half = Decimal::new(5, 1);
         let close_price = self.price(close);
         let quote_volume = volume.saturating_mul(close_price);

@@ -276,8 +276,8 @@ fn klines(desk: &mut Desk, interval: &str) -> BTreeMap<u64, [Decimal; 9]> {
 #[test]
 fn every_interval_has_a_history() {
     let mut desk = Desk::open(config(1));
-    desk.advance(65_000);
     for (interval, least) in [
+        ("1s", 1_000),
         ("1m", 1_000),
         ("3m", 1_000),
         ("5m", 1_000),
@@ -302,11 +302,20 @@ fn every_interval_has_a_history() {
 
 #[test]
 fn klines_of_all_intervals_tell_the_same_story() {
-    const MS: u64 = 60_000;
+    const MS: u64 = 1_000;
     let mut desk = Desk::open(config(5));
     desk.advance(125_000);
-    let intervals = [("1m", 1), ("5m", 5), ("15m", 15), ("1h", 60), ("4h", 240), ("1d", 1_440), ("3d", 4_320)];
-    let all = intervals.map(|(name, minutes)| (minutes * MS, klines(&mut desk, name)));
+    let intervals = [
+        ("1s", 1),
+        ("1m", 60),
+        ("5m", 300),
+        ("15m", 900),
+        ("1h", 3_600),
+        ("4h", 14_400),
+        ("1d", 86_400),
+        ("3d", 259_200),
+    ];
+    let all = intervals.map(|(name, seconds)| (seconds * MS, klines(&mut desk, name)));
     for (length, rows) in &all {
         let mut before: Option<(u64, Decimal)> = None;
         for (open_time, [open, high, low, close, ..]) in rows {

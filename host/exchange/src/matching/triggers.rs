@@ -89,7 +89,8 @@ impl Triggers {
         };
     }
 
-    /// A trailing order waits. Without a start it tracks at once, from `last` on.
+    /// A trailing order waits. Without a start it tracks at once, from `last` on, as in
+    /// scenario E of the FAQ (whose text says "from the next trade" in another place).
     pub fn trail(&mut self, order: u64, side: Side, delta: u32, start: Option<Condition>, last: Option<Fixed>) {
         let extreme = if start.is_none() { last } else { None };
         self.trailing.insert(order, Trail { side, delta, start, extreme });

@@ -177,7 +177,7 @@ async fn rest(doors: &Doors, peer: SocketAddr, parts: Parts, body: Body) -> Resu
         method: if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() },
         path: parts.uri.path(),
         query: parts.uri.query().unwrap_or_default(),
-        body: &text,
+        body: if is_form(&parts.headers) { &text } else { "" },
         api_key: parts.headers.get("X-MBX-APIKEY").and_then(|value| value.to_str().ok()),
         // A value that is no text is no unit either.
         time_unit: parts.headers.get("X-MBX-TIME-UNIT").map(|value| value.to_str().unwrap_or_default()),
@@ -224,6 +224,15 @@ async fn faulty(doors: &Doors, request: &HttpRequest<'_>, verdict: Verdict) -> R
             Err(Cut)
         }
     }
+}
+
+/// Whether parameters are looked for in the body: the venue reads forms only ("General
+/// information on endpoints"). Clients that send a text without saying its type mean a form.
+fn is_form(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+        let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
 }
 
 fn wants_gzip(headers: &HeaderMap) -> bool {

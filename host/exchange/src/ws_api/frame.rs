@@ -90,9 +90,6 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Its answer tells the count of orders, but no time to wait for (documented example).
-const TOO_MANY_ORDERS: i64 = -1015;
-
 /// An answer.
 #[derive(Debug)]
 pub(super) struct Told<'a> {
@@ -114,7 +111,7 @@ impl Told<'_> {
                 text.push_str(&result);
             }
             Err(mut refusal) => {
-                if let Some(seconds) = refusal.retry_after.filter(|_| refusal.code != TOO_MANY_ORDERS) {
+                if let Some(seconds) = refusal.retry_after {
                     // Here it is a moment, not a length.
                     let until = self.unit.write(self.now.plus(Micros::from_secs(seconds)));
                     let now = self.unit.write(self.now);

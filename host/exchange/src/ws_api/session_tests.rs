@@ -178,6 +178,43 @@ fn a_banned_session_is_told_until_when_and_ends() {
     assert!(session.is_ended());
 }
 
+#[test]
+fn too_many_orders_are_told_when_to_try_again() {
+    let limits = LimitConfig { orders_per_ten_seconds: 1, ..LimitConfig::default() };
+    let mut desk = Desk::open(ExchangeConfig { limits, ..config(1) });
+    let mut session = WsSession::open(desk.now, HOME, "").unwrap();
+    let now = desk.now.as_millis();
+    let order = "quantity=0.01&price=50000&side=BUY&symbol=BTCUSDT&timeInForce=GTC&type=LIMIT";
+    let mut send = |method: &str, more: &str| {
+        let mut pairs: Vec<(&str, &str)> =
+            format_pairs(order).chain(format_pairs(more)).chain([("apiKey", "ada")]).collect();
+        let time = now.to_string();
+        pairs.push(("timestamp", &time));
+        pairs.sort_unstable();
+        let payload = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+        let mut params: serde_json::Map<String, Value> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        params.insert("signature".to_owned(), json!(signature("ada", &payload)));
+        ask(&mut desk, &mut session, method, &Value::Object(params))
+    };
+    let placed = send("order.place", "");
+    assert_eq!(placed["status"], 200, "{placed}");
+    let refused = send("order.place", "");
+    let data = &refused["error"]["data"];
+    assert_eq!((&refused["status"], &refused["error"]["code"]), (&json!(429), &json!(-1015)));
+    assert_eq!(data["serverTime"], now);
+    let after = data["retryAfter"].as_u64().unwrap();
+    assert!(after > now && after <= now + 10_000, "a moment, not a length: {data}");
+    // The documented example of this one has no data.
+    let cancelled = format!("cancelOrderId={}&cancelReplaceMode=STOP_ON_FAILURE", placed["result"]["orderId"]);
+    let refused = send("order.cancelReplace", &cancelled);
+    assert_eq!((&refused["error"]["code"], refused["error"].get("data")), (&json!(-1015), None));
+}
+
+fn format_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter_map(|pair| pair.split_once('='))
+}
+
 /// Each session hears the same events, and each its own unit: microseconds are those of the
 /// event, not milliseconds with three zeros.
 #[test]

@@ -244,6 +244,24 @@ async fn http_as_clients_speak_it() {
     assert_eq!(status, 413);
     let (status, ..) = request(&handle, "POST", ORDER, form, "\u{fffd}=%ff%fe").await;
     assert_eq!(status, 400);
+    // A body is read as a form, or not at all.
+    let kinds = ["", form, "Content-Type: Application/X-WWW-form-urlencoded; charset=utf-8\r\n"];
+    let other = ["application/json", "text/plain", "multipart/form-data; boundary=x"];
+    let ask = async |kind: &str, body: &str| {
+        let headers = format!("X-MBX-APIKEY: ada\r\n{kind}");
+        let (_, _, body) = request(&handle, "POST", ORDER, &headers, body).await;
+        serde_json::from_slice::<Value>(&body).unwrap()["msg"].as_str().unwrap().to_owned()
+    };
+    let nothing = ask("", "").await;
+    let read = ask(form, "signature=no&timestamp=1").await;
+    assert_ne!(read, nothing);
+    for kind in kinds {
+        assert_eq!(ask(kind, "signature=no&timestamp=1").await, read, "{kind}");
+    }
+    for kind in other {
+        let kind = format!("Content-Type: {kind}\r\n");
+        assert_eq!(ask(&kind, "signature=no&timestamp=1").await, nothing, "{kind}");
+    }
     // Two requests in one go, answered in order.
     let two =
         "GET /api/v3/ping HTTP/1.1\r\nHost: x\r\n\r\nGET /api/v3/time HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
