@@ -191,8 +191,8 @@ const fn taker(buyer_is_maker: bool) -> Side {
 /// Name and payload of a combined message as the venue writes it, cut without parsing anything.
 pub fn split(raw: &[u8]) -> Option<(&str, &[u8])> {
     let rest = raw.strip_prefix(b"{\"stream\":\"")?;
-    // An escape would make the name something else than its bytes.
-    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    // An escape would make the name something else than its bytes; a control character no JSON.
+    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
     let (name, rest) = rest.split_at_checked(end)?;
     let payload = rest.strip_prefix(b"\",\"data\":")?.strip_suffix(b"}")?;
     Some((std::str::from_utf8(name).ok()?, payload))
@@ -229,10 +229,12 @@ impl StreamParser {
     /// # Errors
     /// As [`StreamParser::parse`].
     pub fn parse_named<'a>(&self, raw: &'a [u8]) -> Result<(Option<&'a str>, MarketData), WireError> {
-        if let Some((name, payload)) = split(raw) {
-            return self.named(name, payload).map(|data| (Some(name), data));
+        if let Some((name, payload)) = split(raw)
+            && let Ok(data) = self.named(name, payload)
+        {
+            return Ok((Some(name), data));
         }
-        // Another order of the fields, or blanks between them.
+        // Another order of the fields, blanks between them, more fields; or it says what is wrong.
         if let Ok(combined) = serde_json::from_slice::<Combined<'_>>(raw) {
             return self
                 .named(combined.stream, combined.data.get().as_bytes())
