@@ -11,6 +11,7 @@
 //! | `trade`, `lists`, `order_params` | orders and order lists |
 //! | `queries` | what became of orders |
 //! | `listen_keys` | user data as it was subscribed to before 2026 |
+//! | `wallet` | what programs ask of the wallet API before they trade |
 
 mod account;
 pub(crate) mod auth;
@@ -24,6 +25,7 @@ pub(crate) mod params;
 mod queries;
 mod tickers;
 mod trade;
+mod wallet;
 
 use std::net::{IpAddr, Ipv4Addr};
 

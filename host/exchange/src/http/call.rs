@@ -5,13 +5,13 @@
 use ringfence_model::Timestamp;
 
 use super::params::Params;
-use super::{account, general, listen_keys, lists, market_data, queries, tickers, trade};
+use super::{account, general, listen_keys, lists, market_data, queries, tickers, trade, wallet};
 use crate::answer::Refusal;
 use crate::exchange::Exchange;
 use crate::units::TimeUnit;
 
 /// All calls, family by family.
-const FAMILIES: [&[Call]; 8] = [
+const FAMILIES: [&[Call]; 9] = [
     general::CALLS,
     market_data::CALLS,
     tickers::CALLS,
@@ -20,6 +20,7 @@ const FAMILIES: [&[Call]; 8] = [
     lists::CALLS,
     queries::CALLS,
     listen_keys::CALLS,
+    wallet::CALLS,
 ];
 
 /// By which API a request came.
@@ -60,7 +61,7 @@ pub(crate) enum Run {
 /// A call.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// Method and path after `/api/v3/`.
+    /// Method and path after `/api/v3/`; a path of another API is whole.
     pub(crate) http: &'static [(&'static str, &'static str)],
     /// Methods of the WebSocket API.
     pub(crate) ws: &'static [&'static str],
@@ -112,7 +113,8 @@ impl Call {
     }
 
     pub(crate) fn of_http(method: &str, path: &str) -> Option<&'static Self> {
-        let path = path.strip_prefix("/api/v3/")?;
+        let spot = path.strip_prefix("/api/v3/").filter(|rest| !rest.starts_with('/'));
+        let path = spot.or_else(|| path.starts_with("/sapi/").then_some(path))?;
         Self::all().find(|call| call.http.contains(&(method, path)))
     }
 

@@ -179,6 +179,25 @@ fn every_answer_tells_the_weight_and_raw_requests_are_counted_too() {
     assert!(header(&refused, "Retry-After").is_some() && header(&refused, "X-MBX-USED-WEIGHT-1M") == Some("3"));
 }
 
+/// What NautilusTrader asks before it loads an instrument.
+#[test]
+fn the_wallet_tells_the_fees() {
+    let mut desk = Desk::open(config(1));
+    let mut ask = |query: &str| desk.signed("ada", "GET", "/sapi/v1/asset/tradeFee", query);
+    let one: Value = serde_json::from_str(&ask("symbol=BTCUSDT").body).unwrap();
+    assert_eq!(one, json!([{"symbol": "BTCUSDT", "makerCommission": "0.001", "takerCommission": "0.001"}]));
+    let all: Value = serde_json::from_str(&ask("").body).unwrap();
+    assert_eq!(all.as_array().unwrap().len(), config(1).symbols.len());
+    assert_eq!(error(&ask("symbol=NOPE")).1, -1121);
+    assert_eq!(error(&desk.send("GET", "/sapi/v1/asset/tradeFee", "", "", None)).1, -2014);
+    let status = desk.send("GET", "/sapi/v1/system/status", "", "", None);
+    assert_eq!((status.status, status.body.as_str()), (200, r#"{"status":0,"msg":"normal"}"#));
+    // Only those two, and the paths of one API are not those of another.
+    for path in ["/sapi/v1/asset/transfer", "/api/v3//sapi/v1/system/status", "/account", "account"] {
+        assert_eq!(error(&desk.signed("ada", "GET", path, "")).0, 404, "{path}");
+    }
+}
+
 #[test]
 fn connections_are_attempts_and_cost_weight_at_the_api() {
     let limits = LimitConfig { connections_per_five_minutes: 2, ..LimitConfig::default() };

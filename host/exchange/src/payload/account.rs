@@ -126,3 +126,23 @@ pub(crate) fn commission(symbol: &str, rates: &Commission, discount: Option<&Dis
         },
     })
 }
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TradeFeeBody<'a> {
+    symbol: &'a str,
+    maker_commission: String,
+    taker_commission: String,
+}
+
+/// `GET /sapi/v1/asset/tradeFee`. Unlike elsewhere its numbers have no zeros at their end.
+pub(crate) fn trade_fees<'a>(rows: impl Iterator<Item = (&'a str, Rates)>) -> String {
+    let rows: Vec<_> = rows
+        .map(|(symbol, rates)| TradeFeeBody {
+            symbol,
+            maker_commission: rates.maker.normalize().to_string(),
+            taker_commission: rates.taker.normalize().to_string(),
+        })
+        .collect();
+    rest::write(&rows)
+}
