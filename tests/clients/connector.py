@@ -47,6 +47,8 @@ def market(c):
         old = c.historical_trades(S, limit=2, fromId=1)
         eq(old[1]["id"], old[0]["id"] + 1)
         assert D(c.avg_price(S)["price"]) > 0
+    with step("what programs ask of the wallet"):
+        eq(c.system_status()["msg"], "normal")
     with step("tickers"):
         eq(c.ticker_24hr(S)["symbol"], S)
         eq(len(c.ticker_24hr(symbols=[S, "ETHUSDT"], type="MINI")), 2)
@@ -106,6 +108,7 @@ def trading(c):
         assert len(c.get_oco_orders()) >= 3
     with step("account"):
         assert any(row["asset"] == "USDT" for row in c.account(omitZeroBalances="true")["balances"])
+        eq(c.trade_fee(symbol=S), [{"symbol": S, "makerCommission": "0.001", "takerCommission": "0.001"}])
         for _ in range(2):
             c.new_order(S, "BUY", "MARKET", quantity="0.001")
         trades = c.my_trades(S)
