@@ -5,7 +5,7 @@
 //! of each request; `userDataStream.subscribe` needs it, `userDataStream.subscribe.signature`
 //! does not; answers may come out of order; events come as `{"subscriptionId":…,"event":{…}}`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -114,7 +114,7 @@ pub(super) async fn run(
     let (tell, mut told) = mpsc::unbounded_channel::<(u64, Told)>();
     // The connection that counts, since when it is up, and the one that shall replace it.
     let (mut current, mut up_since, mut next) = (0u64, None::<Instant>, None::<u64>);
-    let mut retire: HashMap<u64, oneshot::Sender<()>> = HashMap::new();
+    let mut retire: BTreeMap<u64, oneshot::Sender<()>> = BTreeMap::new();
     let mut number = 0u64;
     // When a connection is opened, if none is under way.
     let mut open_at = Some(Instant::now());
@@ -140,8 +140,10 @@ pub(super) async fn run(
             }
         }
         tokio::select! {
+            // What a connection has told comes before its end. A connection tells a handful of things in its life, so
+            // nothing here keeps the rest waiting.
+            biased;
             () = closed(&mut stopped) => break,
-            () = sleep_until(open_at.unwrap_or_else(Instant::now)), if open_at.is_some() => {}
             Some((id, what)) = told.recv() => match what {
                 Told::Up(line) => {
                     *lock(&shared.line) = Some((id, line));
@@ -204,6 +206,7 @@ pub(super) async fn run(
                     }
                 }
             }
+            () = sleep_until(open_at.unwrap_or_else(Instant::now)), if open_at.is_some() => {}
         }
     }
     drop(retire);
@@ -244,7 +247,7 @@ impl Link {
             Ok(None) => return Ended::Stopped,
             Err(why) => return Ended::Lost(why),
         };
-        let mut waiting = HashMap::new();
+        let mut waiting = BTreeMap::new();
         let (sender, mut asks) = mpsc::channel(QUEUE);
         let ended = self.serve(&mut socket, &mut waiting, (sender, &mut asks), end, &mut stopped).await;
         // What was not taken out of the queue was surely not sent; what was sent is in doubt.
@@ -270,7 +273,7 @@ impl Link {
     async fn serve(
         &self,
         socket: &mut Socket,
-        waiting: &mut HashMap<u64, oneshot::Sender<Result<Answered, SendError>>>,
+        waiting: &mut BTreeMap<u64, oneshot::Sender<Result<Answered, SendError>>>,
         (line, asks): (mpsc::Sender<Ask>, &mut mpsc::Receiver<Ask>),
         mut end: oneshot::Receiver<()>,
         stopped: &mut watch::Receiver<bool>,
@@ -297,6 +300,9 @@ impl Link {
                 return Ended::Lost("replaced".to_owned());
             }
             tokio::select! {
+                // Beats before requests, requests before what comes in: the venue's limits bound requests, while a busy
+                // account may always have something to say.
+                biased;
                 () = closed(stopped) => return Ended::Stopped,
                 _ = &mut end, if drained.is_none() => {
                     asks.close();
@@ -306,6 +312,17 @@ impl Link {
                     return Ended::Lost("the subscription was not confirmed in time".to_owned());
                 }
                 () = sleep_until(drained.unwrap_or(opened)), if drained.is_some() => {}
+                _ = ping.tick() => {
+                    if heard.elapsed() > SILENT_AFTER {
+                        return Ended::Lost("silent".to_owned());
+                    }
+                    if opened.elapsed() > RENEW_AFTER && phase == Phase::Up && !std::mem::replace(&mut told_old, true) {
+                        self.tell(Told::Replace("a day is nearly over"));
+                    }
+                    if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
+                        return Ended::Lost(error.to_string());
+                    }
+                }
                 Some(ask) = asks.recv(), if phase == Phase::Up => {
                     if ask.reply.is_closed() {
                         continue;
@@ -322,17 +339,6 @@ impl Link {
                     waiting.insert(id, ask.reply);
                     if let Err(why) = self.send(socket, text).await {
                         return Ended::Lost(why);
-                    }
-                }
-                _ = ping.tick() => {
-                    if heard.elapsed() > SILENT_AFTER {
-                        return Ended::Lost("silent".to_owned());
-                    }
-                    if opened.elapsed() > RENEW_AFTER && phase == Phase::Up && !std::mem::replace(&mut told_old, true) {
-                        self.tell(Told::Replace("a day is nearly over"));
-                    }
-                    if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
-                        return Ended::Lost(error.to_string());
                     }
                 }
                 message = socket.next() => {

@@ -53,12 +53,14 @@ impl Shared {
                 }
             };
             tokio::select! {
+                biased;
                 () = closed(stopped) => return Ok(None),
                 () = tokio::time::sleep(Duration::from_micros(wait.0)) => {}
             }
         }
         let connecting = tokio::time::timeout(CONNECT_WITHIN, self.transport.open(url.to_owned()));
         let connected = tokio::select! {
+            biased;
             () = closed(stopped) => return Ok(None),
             connected = connecting => connected.map_err(|_| "no connection in time".to_owned())?,
         };

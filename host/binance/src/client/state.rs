@@ -81,6 +81,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
     let mut saved = None;
     loop {
         let over = tokio::select! {
+            biased;
             () = closed(&mut stopped) => true,
             _ = interval.tick() => false,
         };

@@ -140,7 +140,17 @@ pub(super) async fn run(
     loop {
         let due = shares.next().map(|at| shared.instant(at));
         let changes = tokio::select! {
+            biased;
             () = closed(&mut stopped) => break,
+            // Before the commands: it ends what is over and then waits, so it keeps nobody out.
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => shares
+                .due(shared.machine())
+                .into_iter()
+                .filter_map(|change| match change {
+                    Change::End { shard, name } => Some((shard, ShardCommand::End { name })),
+                    Change::Begin { .. } => None,
+                })
+                .collect(),
             command = inbox.recv() => match command {
                 None => break,
                 Some(StreamCommand::End { name }) => {
@@ -155,14 +165,6 @@ pub(super) async fn run(
                     _ => continue,
                 },
             },
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => shares
-                .due(shared.machine())
-                .into_iter()
-                .filter_map(|change| match change {
-                    Change::End { shard, name } => Some((shard, ShardCommand::End { name })),
-                    Change::Begin { .. } => None,
-                })
-                .collect(),
         };
         for (shard, command) in changes {
             while shards.len() <= shard {

@@ -92,9 +92,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
     let mut jumps = JumpWatch::default();
     loop {
         let (samples, again) = tokio::select! {
+            biased;
             () = closed(&mut stopped) => return,
-            _ = interval.tick() => (1, false),
             () = shared.clock_wrong.notified() => (SAMPLES, true),
+            _ = interval.tick() => (1, false),
             _ = look.tick() => {
                 let Some(by) = jumps.look(shared.transport.unix_time(), shared.machine()) else {
                     continue;
@@ -111,6 +112,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
         }
         for _ in 0..samples {
             let sampled = tokio::select! {
+                biased;
                 () = closed(&mut stopped) => return,
                 sampled = shared.sample_clock() => sampled,
             };

@@ -5,7 +5,7 @@
 //! its messages are held until the old one has told everything before the first of them.
 //! From then on both are complete, and whoever is first is believed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::Mark;
 
@@ -45,12 +45,12 @@ impl<T> Stream<T> {
 /// The streams of a connection that is being replaced.
 #[derive(Debug)]
 pub struct Handover<T> {
-    streams: HashMap<String, Stream<T>>,
+    streams: BTreeMap<String, Stream<T>>,
 }
 
 impl<T> Default for Handover<T> {
     fn default() -> Self {
-        Handover { streams: HashMap::new() }
+        Handover { streams: BTreeMap::new() }
     }
 }
 

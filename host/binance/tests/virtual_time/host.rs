@@ -71,18 +71,17 @@ impl Host {
             state_file: None,
         };
         let to = back.clone();
-        let loud = std::env::var_os("RINGFENCE_SEED").is_some();
-        let began = Instant::now();
-        let sink = Arc::new(move |event| match event {
-            ClientEvent::Venue { event, .. } => {
-                if loud && !matches!(event, VenueEvent::Market(_)) {
-                    println!("{:?} {event:?}", began.elapsed());
+        let of = world.clone();
+        let sink = Arc::new(move |event: ClientEvent| {
+            let of_market = matches!(event, ClientEvent::Venue { event: VenueEvent::Market(_), .. });
+            of.0.lock().unwrap().note(of_market, || format!("told {event:?}"));
+            match event {
+                ClientEvent::Venue { event, .. } => drop(to.send(Input::Venue(event))),
+                ClientEvent::Unparsed { error } if error.contains("executionReport") => {
+                    drop(to.send(Input::Unread(error)));
                 }
-                drop(to.send(Input::Venue(event)));
+                _ => {}
             }
-            ClientEvent::Unparsed { error } if error.contains("executionReport") => drop(to.send(Input::Unread(error))),
-            other if loud => println!("{:?} {other:?}", began.elapsed()),
-            _ => {}
         });
         let symbols = ["BTCUSDT".to_owned()];
         let transport = Arc::new(world.clone());
@@ -137,6 +136,7 @@ impl Host {
         let mut beat = Instant::now();
         loop {
             tokio::select! {
+                biased;
                 Some(input) = self.inputs.recv() => {
                     let now = self.client.now();
                     match input {
@@ -216,6 +216,8 @@ impl Host {
     }
 
     fn deliver(&mut self, ts: Timestamp, body: EventBody) {
+        let of_market = !matches!(body, EventBody::Order(_) | EventBody::Fill(_));
+        self.world.0.lock().unwrap().note(of_market, || format!("delivered {ts:?} {body:?}"));
         match &body {
             EventBody::Fill(fill) => *self.fills.entry(fill.trade_id).or_default() += 1,
             // Each once and in order, and no hole that was not told.

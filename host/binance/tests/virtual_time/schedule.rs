@@ -8,7 +8,7 @@ use ringfence_model::desk::Desk as _;
 use tokio::time::Instant;
 
 use super::host::{BTC, Host};
-use super::world::{Chance, Shared, World};
+use super::world::{Chance, Shared, Trace, World};
 
 /// Schedules of the everyday run; `RINGFENCE_SEEDS` asks for more.
 const SEEDS: u64 = 300;
@@ -58,9 +58,8 @@ fn untold(world: &Shared, host: &Host) -> Vec<u64> {
     world.fills.iter().filter(|id| !host.fills.contains_key(id)).copied().collect()
 }
 
-async fn schedule(seed: u64) -> Happened {
+async fn schedule(seed: u64, world: Shared) -> Happened {
     let began = Instant::now();
-    let world = world(seed);
     world.0.lock().unwrap().advance();
     let mut host = Host::start(world.clone()).await;
     for _ in 0..20 {
@@ -147,21 +146,50 @@ async fn schedule(seed: u64) -> Happened {
     }
 }
 
-fn run(seed: u64) -> Happened {
+fn run(seed: u64, trace: Trace) -> (Happened, Trace) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(schedule(seed))
+    runtime.block_on(async {
+        let world = world(seed);
+        world.0.lock().unwrap().trace = trace;
+        let happened = schedule(seed, world.clone()).await;
+        let trace = std::mem::replace(&mut world.0.lock().unwrap().trace, Trace::Off);
+        (happened, trace)
+    })
+}
+
+/// A printed seed is worth something only if it does the same again: every request, frame and event at its time.
+#[test]
+fn a_seed_does_the_same_again() {
+    let lines = |seed| match run(seed, Trace::Kept(Vec::new())).1 {
+        Trace::Kept(lines) => lines,
+        other => panic!("{other:?}"),
+    };
+    for seed in 0..10 {
+        // On threads of their own, as the runs of many seeds: nothing of a thread may matter.
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| lines(seed));
+            (lines(seed), other.join().unwrap())
+        });
+        assert!(one.len() > 1_000, "{}", one.len());
+        let differs = one.iter().zip(&other).enumerate().find(|(_, (one, other))| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(one.len(), other.len(), "seed {seed}");
+    }
 }
 
 #[test]
 fn faults_of_every_kind_cost_no_order_no_fill_and_no_level() {
     if let Ok(seed) = std::env::var("RINGFENCE_SEED") {
-        let happened = run(seed.parse().expect("RINGFENCE_SEED is a number"));
+        let happened = run(seed.parse().expect("RINGFENCE_SEED is a number"), Trace::Printed);
         println!("{happened:?}");
         return;
     }
-    let seeds =
-        std::env::var("RINGFENCE_SEEDS").map_or(SEEDS, |seeds| seeds.parse().expect("RINGFENCE_SEEDS is a number"));
-    let next = std::sync::atomic::AtomicU64::new(0);
+    let (first, end) = std::env::var("RINGFENCE_SEEDS").map_or((0, SEEDS), |seeds| {
+        let number = |text: &str| text.parse().expect("RINGFENCE_SEEDS is a number, or two with .. between");
+        seeds.split_once("..").map_or_else(|| (0, number(&seeds)), |(first, end)| (number(first), number(end)))
+    });
+    let seeds = end - first;
+    let next = std::sync::atomic::AtomicU64::new(first);
     let failed = std::sync::Mutex::new(Vec::new());
     let sum = std::sync::Mutex::new(Happened::default());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -170,11 +198,11 @@ fn faults_of_every_kind_cost_no_order_no_fill_and_no_level() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if seed >= seeds {
+                    if seed >= end {
                         return;
                     }
-                    match std::panic::catch_unwind(|| run(seed)) {
-                        Ok(happened) => {
+                    match std::panic::catch_unwind(|| run(seed, Trace::Off)) {
+                        Ok((happened, _)) => {
                             let mut sum = sum.lock().unwrap();
                             sum.seconds += happened.seconds;
                             sum.orders += happened.orders;

@@ -1,7 +1,7 @@
 //! The simulated exchange behind a [`Transport`]: requests and frames take time, and go
 //! wrong as a seed says.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -62,6 +62,15 @@ enum Fate {
     Slow,
 }
 
+/// What becomes of a record of all that happens.
+#[derive(Debug)]
+pub(crate) enum Trace {
+    Off,
+    /// On standard output, without the market.
+    Printed,
+    Kept(Vec<String>),
+}
+
 /// A parameter that names a new order or list.
 fn is_name(parameter: &str) -> bool {
     parameter.ends_with("ClientOrderId")
@@ -97,9 +106,9 @@ pub(crate) struct World {
     peers: BTreeMap<u64, Peer>,
     next_peer: u64,
     /// How often an order of this client order id left the host.
-    pub(crate) sent: HashMap<String, u32>,
+    pub(crate) sent: BTreeMap<String, u32>,
     /// All levels at some updates of the book, as the exchange shows them.
-    pub(crate) books: HashMap<u64, String>,
+    pub(crate) books: BTreeMap<u64, String>,
     /// A depth snapshot of some time ago: snapshots come from a memory that may lag.
     old_book: String,
     /// The test's own looks at the book.
@@ -107,6 +116,7 @@ pub(crate) struct World {
     /// Each fill that the exchange has ever told of the account.
     pub(crate) fills: BTreeSet<u64>,
     machine_ahead: i64,
+    pub(crate) trace: Trace,
 }
 
 /// The world, shared by the transport and the test.
@@ -128,13 +138,25 @@ impl World {
             quiet: true,
             peers: BTreeMap::new(),
             next_peer: 1,
-            sent: HashMap::new(),
-            books: HashMap::new(),
+            sent: BTreeMap::new(),
+            books: BTreeMap::new(),
             old_book: String::new(),
             looks: 0,
             fills: BTreeSet::new(),
             machine_ahead,
+            trace: Trace::Off,
         })))
+    }
+
+    /// Keeps a record of what happened, with its time.
+    pub(crate) fn note(&mut self, of_market: bool, what: impl FnOnce() -> String) {
+        let at = || self.began.elapsed().as_micros();
+        match &mut self.trace {
+            Trace::Off => {}
+            Trace::Printed if of_market => {}
+            Trace::Printed => println!("{:>11} {}", at(), what()),
+            Trace::Kept(lines) => lines.push(format!("{:>11} {}", at(), what())),
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -225,14 +247,21 @@ impl World {
     fn push(&mut self, id: u64, message: Message) {
         let delay =
             if !self.quiet && self.chance.one_in(100) { self.chance.below(2_000) } else { self.chance.below(20) };
+        let began = self.began;
+        let mut due = None;
         if let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.dead) {
             peer.last = peer.last.max(Instant::now() + Duration::from_millis(delay));
+            due = Some((peer.last - began, matches!(peer.kind, Kind::Streams(_)), message.clone()));
             // The client may have dropped its end.
             drop(peer.to_client.send((peer.last, message)));
+        }
+        if let Some((due, of_market, message)) = due {
+            self.note(of_market, || format!("socket {id} says at {}: {message}", due.as_micros()));
         }
     }
 
     pub(crate) fn cut(&mut self, id: u64) {
+        self.note(false, || format!("socket {id} is cut"));
         if let Some(peer) = self.peers.remove(&id)
             && let Kind::Streams(names) = peer.kind
         {
@@ -248,7 +277,9 @@ impl World {
             return;
         };
         let id = *id;
-        match self.chance.below(8) {
+        let what = self.chance.below(8);
+        self.note(false, || format!("disturbance {what} of socket {id}"));
+        match what {
             0..=2 => self.cut(id),
             3 => {
                 let is_api = matches!(self.peers[&id].kind, Kind::Api(_));
@@ -313,12 +344,17 @@ impl World {
         if path == "/api/v3/depth" && response.status == 200 && !self.quiet && self.chance.one_in(2) {
             response.body.clone_from(&self.old_book);
         }
+        self.note(path == "/api/v3/depth", || {
+            let body: String = response.body.chars().take(400).collect();
+            format!("{path} is answered {}: {} bytes, {body}", response.status, response.body.len())
+        });
         let headers = response.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
         HttpAnswer { status: response.status, headers, body: response.body.into_bytes() }
     }
 
     /// A frame of the client's.
     fn frame(&mut self, id: u64, message: &Message) {
+        self.note(false, || format!("socket {id} hears {message:?}"));
         if self.peers.get(&id).is_none_or(|peer| peer.dead) {
             return;
         }
@@ -353,6 +389,7 @@ impl World {
 
     fn api_frame(&mut self, id: u64, text: &str, json: &Value) {
         let fate = if json["method"] == "userDataStream.subscribe.signature" { Fate::Fine } else { self.fate() };
+        self.note(false, || format!("fate of {}: {fate:?}", json["id"]));
         if json["method"].as_str().is_some_and(|method| method.contains(".place")) {
             // Of a list its own name and those of its orders.
             for (name, value) in json["params"].as_object().unwrap() {
@@ -402,7 +439,9 @@ impl Transport for Shared {
                 let mut world = lock();
                 let fate = world.fate();
                 let far = if fate == Fate::Slow { 4_000 } else { 30 };
-                (fate, 1 + world.chance.below(far), 1 + world.chance.below(far))
+                let (there, back) = (1 + world.chance.below(far), 1 + world.chance.below(far));
+                world.note(false, || format!("{} {}: {fate:?}, {there} + {back} ms", call.method.as_str(), call.url));
+                (fate, there, back)
             };
             if fate == Fate::Refused {
                 return Err(HttpError::NotSent("refused".to_owned()));
@@ -458,6 +497,7 @@ impl Transport for Shared {
             let (cut, is_cut) = oneshot::channel();
             let id = inner.next_peer;
             inner.next_peer += 1;
+            inner.note(false, || format!("socket {id} is opened to {url}"));
             let kind =
                 if url.contains("ws-api") { Kind::Api(WsSession::default()) } else { Kind::Streams(BTreeSet::new()) };
             let peer = Peer { to_client, last: Instant::now(), kind, dead: false, silent: BTreeSet::new(), _cut: cut };
