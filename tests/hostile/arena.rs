@@ -437,7 +437,9 @@ impl Arena {
             Output::Amend { symbol, client_order_id, quantity } => {
                 Some(self.venue.amend(now, &symbol, &client_order_id, quantity))
             }
-            Output::Query { symbol, client_order_id } => self.venue.query(now, &symbol, &client_order_id),
+            Output::Query { symbol, client_order_id, question } => {
+                self.venue.query(now, &symbol, &client_order_id, question)
+            }
             Output::Trades { symbol, client_order_id, venue_order_id } => {
                 let fills = self.venue.trades(now, &symbol, venue_order_id).unwrap_or_default();
                 self.engine.trades(now, &client_order_id, &fills, &mut out);
@@ -493,6 +495,7 @@ impl Arena {
                     self.sent.push(Output::Unsubscribe { instrument, stream });
                 }
                 Output::Unattributed { what } => panic!("the venue told of {what}, which nobody placed"),
+                Output::Alarm { what } => panic!("{what}"),
                 command => self.in_flight.push_back((self.now.plus(LATENCY), command)),
             }
         }

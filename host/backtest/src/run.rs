@@ -426,8 +426,10 @@ impl Run {
             }
             Output::PlaceList(approved) => Some(self.venue.place_list(now, approved.id(), approved.list())),
             Output::CancelList { symbol, list } => Some(self.venue.cancel_list(now, &symbol, &list)),
-            Output::QueryList { list } => self.venue.query_list(now, &list),
-            Output::Query { symbol, client_order_id } => self.venue.query(now, &symbol, &client_order_id),
+            Output::QueryList { list, question } => self.venue.query_list(now, &list, question),
+            Output::Query { symbol, client_order_id, question } => {
+                self.venue.query(now, &symbol, &client_order_id, question)
+            }
             Output::Trades { symbol, client_order_id, venue_order_id } => {
                 let fills = self.venue.trades(now, &symbol, venue_order_id)?;
                 self.engine.trades(now, &client_order_id, &fills, &mut self.out);
@@ -446,7 +448,10 @@ impl Run {
             Output::Subscribe { instrument, .. } => {
                 self.book(now, instrument)?.map(|book| VenueEvent::Market(MarketData::Book { ts: None, book }))
             }
-            Output::Deliver { .. } | Output::Unsubscribe { .. } | Output::Unattributed { .. } => None,
+            Output::Deliver { .. }
+            | Output::Unsubscribe { .. }
+            | Output::Unattributed { .. }
+            | Output::Alarm { .. } => None,
         };
         // The venue's user stream speaks before the answer is back.
         self.user_events()?;
@@ -491,6 +496,7 @@ impl Run {
                     Output::Unattributed { what } => {
                         tracing::warn!(what, "the venue told of an order that no plugin owns")
                     }
+                    Output::Alarm { what } => tracing::error!(what, "the venue and the host do not agree"),
                     command => self.in_flight.push_back((now.plus(self.config.latency), command)),
                 }
             }

@@ -70,10 +70,10 @@ impl Venue {
         answer::command(CommandKind::Cancel, id, response.status, response.body.as_bytes())
     }
 
-    /// Asks for one list.
-    pub fn query_list(&mut self, now: Timestamp, id: &ClientOrderId) -> Option<VenueEvent> {
+    /// Asks for one list, as the engine's question of this number.
+    pub fn query_list(&mut self, now: Timestamp, id: &ClientOrderId, question: u64) -> Option<VenueEvent> {
         let response = self.send(now, &request::lists::query(id), true);
-        answer::query_list(id, response.status, response.body.as_bytes())
+        answer::query_list(id, question, response.status, response.body.as_bytes())
     }
 
     /// Makes an order smaller.
@@ -82,10 +82,16 @@ impl Venue {
         answer::command(CommandKind::Amend, id, response.status, response.body.as_bytes())
     }
 
-    /// Asks for one order.
-    pub fn query(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
+    /// Asks for one order, as the engine's question of this number.
+    pub fn query(
+        &mut self,
+        now: Timestamp,
+        symbol: &str,
+        id: &ClientOrderId,
+        question: u64,
+    ) -> Option<VenueEvent> {
         let response = self.send(now, &request::query(symbol, id), true);
-        answer::query(id, response.status, response.body.as_bytes())
+        answer::query(id, question, response.status, response.body.as_bytes())
     }
 
     /// Asks for the fills of one order.
@@ -93,8 +99,17 @@ impl Venue {
     /// # Errors
     /// The answer can't be read.
     pub fn trades(&mut self, now: Timestamp, symbol: &str, order: u64) -> Result<Vec<VenueFill>, WireError> {
-        let response = self.send(now, &request::my_trades(symbol, order), true);
-        answer::trades(response.body.as_bytes())
+        let mut all: Vec<VenueFill> = Vec::new();
+        loop {
+            let from = all.last().map(|fill| fill.trade_id.saturating_add(1));
+            let response = self.send(now, &request::my_trades(symbol, order, from), true);
+            let page = answer::trades(response.body.as_bytes())?;
+            let is_full = page.len() >= request::TRADES_AT_A_TIME;
+            all.extend(page);
+            if !is_full {
+                return Ok(all);
+            }
+        }
     }
 
     /// The account as the venue tells it.
@@ -137,7 +152,7 @@ impl Venue {
         for message in self.exchange.drain_user() {
             match ringfence_wire::user::parse(message.json.as_bytes())? {
                 UserEvent::Report(report) => into.push(VenueEvent::Report(report)),
-                UserEvent::Balances { balances, .. } => into.push(VenueEvent::Balances(balances)),
+                UserEvent::Balances { ts, balances } => into.push(VenueEvent::Balances { ts, balances }),
                 UserEvent::BalanceDelta { .. } | UserEvent::Terminated | UserEvent::Other(_) => {}
             }
         }

@@ -69,8 +69,8 @@ pub fn command(kind: CommandKind, id: &ClientOrderId, status: u16, body: &[u8]) 
     VenueEvent::Answer { client_order_id: id.clone(), kind, outcome: outcome(status, body) }
 }
 
-/// The answer to the question for one order; `None` if it says nothing.
-pub fn query(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent> {
+/// The answer to the question of this number for one order; `None` if it says nothing.
+pub fn query(id: &ClientOrderId, question: u64, status: u16, body: &[u8]) -> Option<VenueEvent> {
     let report = if (200..300).contains(&status) {
         Some(read::<OrderInfo>(body).and_then(|order| order.report()).ok()?)
     } else if (400..500).contains(&status) && error_code(body) == Some(NO_SUCH_ORDER) {
@@ -78,11 +78,11 @@ pub fn query(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent>
     } else {
         return None;
     };
-    Some(VenueEvent::Queried { client_order_id: id.clone(), report })
+    Some(VenueEvent::Queried { client_order_id: id.clone(), question, report })
 }
 
-/// The answer to the question for one list; `None` if it says nothing.
-pub fn query_list(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueEvent> {
+/// The answer to the question of this number for one list; `None` if it says nothing.
+pub fn query_list(id: &ClientOrderId, question: u64, status: u16, body: &[u8]) -> Option<VenueEvent> {
     let orders = if (200..300).contains(&status) {
         let list = read::<OrderListReport>(body).ok().filter(|list| list.list_client_order_id == id.0)?;
         Some(list.orders.into_iter().map(|order| ClientOrderId(order.client_order_id)).collect())
@@ -91,7 +91,7 @@ pub fn query_list(id: &ClientOrderId, status: u16, body: &[u8]) -> Option<VenueE
     } else {
         return None;
     };
-    Some(VenueEvent::ListQueried { list: id.clone(), orders })
+    Some(VenueEvent::ListQueried { list: id.clone(), question, orders })
 }
 
 /// What became of one half of a cancel-replace.
@@ -201,6 +201,7 @@ pub fn depth(instrument: &Instrument, body: &[u8]) -> Result<Book, WireError> {
     Ok(Book {
         instrument: instrument.id,
         last_update_id: snapshot.last_update_id,
+        best: None,
         bids: side(snapshot.bids),
         asks: side(snapshot.asks),
     })
@@ -240,9 +241,9 @@ mod tests {
     #[test]
     fn not_found_is_an_answer_and_silence_is_not() {
         let id = ClientOrderId("a".into());
-        let none = query(&id, 400, br#"{"code":-2013,"msg":"Order does not exist."}"#);
-        assert_eq!(none, Some(VenueEvent::Queried { client_order_id: id.clone(), report: None }));
-        assert_eq!(query(&id, 503, b""), None);
-        assert_eq!(query(&id, 429, br#"{"code":-1003,"msg":""}"#), None);
+        let none = query(&id, 7, 400, br#"{"code":-2013,"msg":"Order does not exist."}"#);
+        assert_eq!(none, Some(VenueEvent::Queried { client_order_id: id.clone(), question: 7, report: None }));
+        assert_eq!(query(&id, 7, 503, b""), None);
+        assert_eq!(query(&id, 7, 429, br#"{"code":-1003,"msg":""}"#), None);
     }
 }

@@ -467,14 +467,23 @@ impl Client {
         }
     }
 
-    /// Asks for the fills of one order.
+    /// Asks for the fills of one order: all of them, however many requests that takes.
     ///
     /// # Errors
     /// The venue can't be reached or refuses.
     pub async fn trades(&self, symbol: &str, venue_order_id: u64) -> Result<Vec<VenueFill>, ClientError> {
-        let body =
-            self.shared.read(self.by, "fills of an order", &request::my_trades(symbol, venue_order_id), true).await?;
-        Ok(answer::trades(&body)?)
+        let mut all = Vec::new();
+        let mut from = None;
+        loop {
+            let request = request::my_trades(symbol, venue_order_id, from);
+            let page = answer::trades(&self.shared.read(self.by, "fills of an order", &request, true).await?)?;
+            let (count, last) = (page.len(), page.iter().map(|fill| fill.trade_id).max());
+            all.extend(page);
+            match last {
+                Some(last) if count >= request::TRADES_AT_A_TIME => from = Some(last.saturating_add(1)),
+                _ => return Ok(all),
+            }
+        }
     }
 
     /// Balances of the account.

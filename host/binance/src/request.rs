@@ -27,7 +27,7 @@ use crate::breaker::Family;
 use crate::credentials::{Credentials, without_signatures};
 use crate::limits::{Cost, Priority};
 
-pub use account::{account, key_permissions, my_trades, query};
+pub use account::{TRADES_AT_A_TIME, account, key_permissions, my_trades, query};
 pub use market::{depth, exchange_info, klines, ping, time};
 pub use orders::{amend, cancel, place};
 

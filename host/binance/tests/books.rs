@@ -49,7 +49,7 @@ impl Truth {
     }
 
     fn book(&self, count: usize) -> Book {
-        Book { instrument: InstrumentId(0), last_update_id: self.number(count), bids: self.bids(count), asks: vec![] }
+        Book { instrument: InstrumentId(0), last_update_id: self.number(count), best: None, bids: self.bids(count), asks: vec![] }
     }
 
     /// The changes after `from` up to `to` as one message. Futures begin `U` anywhere in the hole before the first.
@@ -160,7 +160,7 @@ fn the_documented_rules_of_futures() {
         update
     };
     let mut book = LocalBook::new(InstrumentId(0));
-    let snapshot = Book { instrument: InstrumentId(0), last_update_id: 160, bids: vec![], asks: vec![] };
+    let snapshot = Book { instrument: InstrumentId(0), last_update_id: 160, best: None, bids: vec![], asks: vec![] };
     book.update(&update(140, 149, 130));
     book.update(&update(157, 165, 149));
     book.snapshot(&snapshot);

@@ -93,13 +93,13 @@ pub enum Output {
     /// Cancel all orders of a list.
     CancelList { symbol: String, list: ClientOrderId },
     /// Ask for a list.
-    QueryList { list: ClientOrderId },
+    QueryList { list: ClientOrderId, question: u64 },
     /// Cancel an order.
     Cancel { symbol: String, client_order_id: ClientOrderId },
     /// Make an order smaller.
     Amend { symbol: String, client_order_id: ClientOrderId, quantity: Decimal },
-    /// Ask for an order.
-    Query { symbol: String, client_order_id: ClientOrderId },
+    /// Ask for an order. The answer must name the question, so that it is known of what time it tells.
+    Query { symbol: String, client_order_id: ClientOrderId, question: u64 },
     /// Ask for the fills of an order.
     Trades { symbol: String, client_order_id: ClientOrderId, venue_order_id: u64 },
     /// Ask for klines of the past.
@@ -113,4 +113,6 @@ pub enum Output {
     },
     /// The venue told of an order that is none of this session.
     Unattributed { what: String },
+    /// For the operator, loudly: the venue and the host do not agree on an order.
+    Alarm { what: String },
 }

@@ -61,6 +61,13 @@ impl Board {
         }
     }
 
+    /// The book is none until the next snapshot.
+    pub fn lose_book(&mut self, instrument: InstrumentId) {
+        if let Some(seen) = self.seen.get_mut(&instrument) {
+            seen.book.lose();
+        }
+    }
+
     /// The newest quote.
     pub fn quote(&self, instrument: InstrumentId) -> Option<(Timestamp, Quote)> {
         self.seen.get(&instrument)?.quote

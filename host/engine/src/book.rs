@@ -123,6 +123,7 @@ impl LocalBook {
         self.in_sync.then(|| Book {
             instrument: self.instrument,
             last_update_id: self.last_update_id,
+            best: None,
             bids: self.bids.iter().rev().take(levels).map(level).collect(),
             asks: self.asks.iter().take(levels).map(level).collect(),
         })
@@ -153,7 +154,8 @@ mod tests {
     fn the_documented_rules() {
         let mut book = LocalBook::new(InstrumentId(0));
         assert_eq!(book.update(&update(1, 2, vec![])), Applied::Gap);
-        book.snapshot(&Book { instrument: InstrumentId(0), last_update_id: 10, bids: vec![level(5, 1)], asks: vec![] });
+        let bids = vec![level(5, 1)];
+        book.snapshot(&Book { instrument: InstrumentId(0), last_update_id: 10, best: None, bids, asks: vec![] });
         assert_eq!(book.update(&update(8, 10, vec![level(4, 1)])), Applied::Old);
         assert_eq!(book.update(&update(9, 12, vec![level(6, 2)])), Applied::Taken);
         assert_eq!(book.top(1).unwrap().bids, [level(6, 2)]);
@@ -184,7 +186,7 @@ mod tests {
             // Change n has update id n + 1.
             let at_snapshot = apply(&changes[..snapshot_at]);
             let snapshot = Book {
-                instrument: InstrumentId(0), last_update_id: snapshot_at as u64, bids: at_snapshot, asks: vec![],
+                instrument: InstrumentId(0), last_update_id: snapshot_at as u64, best: None, bids: at_snapshot, asks: vec![],
             };
             let (mut at, mut cuts, mut number) = (0usize, cuts.into_iter().cycle(), 0usize);
             while at < changes.len() {

@@ -151,6 +151,34 @@ impl SeatDesk {
         true
     }
 
+    /// Whether a plugin that follows books of several depths sees this one: the deepest is the book.
+    fn feeds_board(&self, body: &EventBody) -> bool {
+        let (instrument, levels) = match body {
+            EventBody::Book(book) => (book.instrument, book.best),
+            EventBody::FeedGap { instrument, stream: StreamKind::Book(levels), .. } => (*instrument, Some(*levels)),
+            _ => return true,
+        };
+        let Some(levels) = levels else { return true };
+        !self.followed.iter().any(|(of, stream)| {
+            *of == instrument
+                && match stream {
+                    StreamKind::Depth => true,
+                    StreamKind::Book(more) => *more > levels,
+                    _ => false,
+                }
+        })
+    }
+
+    /// A stream begins or ends: levels of a partial book are none of the whole one's, and what nobody tells any more is
+    /// no book.
+    fn refeed(&mut self, instrument: InstrumentId, stream: StreamKind) {
+        let is_book = |stream: &StreamKind| matches!(stream, StreamKind::Depth | StreamKind::Book(_));
+        let fed = || self.followed.iter().any(|(of, stream)| *of == instrument && is_book(stream));
+        if stream == StreamKind::Depth || is_book(&stream) && !fed() {
+            self.board.lose_book(instrument);
+        }
+    }
+
     fn apply_update(&mut self, update: &OrderUpdate) -> Vec<EventBody> {
         let Some(open) = self.orders.get_mut(update.order) else {
             return Vec::new();
@@ -283,12 +311,14 @@ impl Desk for SeatDesk {
             return self.counted(Err(Denial::Quota { kind: QuotaKind::Subscriptions, limit, retry_after: Micros(0) }));
         }
         self.followed.insert((instrument, stream));
+        self.refeed(instrument, stream);
         (self.sink)(DeskCommand::Subscribe { seat: self.seat, instrument, stream });
         Ok(())
     }
 
     fn unsubscribe(&mut self, instrument: InstrumentId, stream: StreamKind) -> Result<(), Denial> {
         if self.followed.remove(&(instrument, stream)) {
+            self.refeed(instrument, stream);
             (self.sink)(DeskCommand::Unsubscribe { seat: self.seat, instrument, stream });
         }
         Ok(())
@@ -356,7 +386,9 @@ impl Desk for SeatDesk {
 
     fn apply(&mut self, event: &Event) -> Vec<EventBody> {
         self.turn_day(event.ts);
-        self.board.apply(event);
+        if self.feeds_board(&event.body) {
+            self.board.apply(event);
+        }
         match &event.body {
             EventBody::Order(update) => self.apply_update(update),
             EventBody::Fill(fill) => self.apply_fill(fill),

@@ -170,22 +170,23 @@ impl Engine {
         match event {
             VenueEvent::Market(data) => self.market(now, data, out),
             VenueEvent::Report(report) => {
-                let known = self.orders.report(now, &report, false, out);
-                // Orders of this session that are gone have told their end already.
-                if !known && !report.client_order_id.0.starts_with(&self.prefix) {
+                let known = self.orders.report(now, &report, None, out);
+                // The end of an order of this session was told long ago; what is said twice of it is no news.
+                let is_old = report.client_order_id.0.starts_with(&self.prefix) && report.fill.is_none();
+                if !known && !is_old {
                     self.stranger(&report.client_order_id, &report.symbol, out);
                 }
             }
             VenueEvent::Answer { client_order_id, kind, outcome } => {
                 self.orders.answer(now, &client_order_id, kind, &outcome, out);
             }
-            VenueEvent::Queried { client_order_id, report } => match report {
-                Some(report) => drop(self.orders.report(now, &report, true, out)),
-                None => self.orders.not_found(now, &client_order_id, out),
+            VenueEvent::Queried { client_order_id, question, report } => match report {
+                Some(report) => drop(self.orders.report(now, &report, Some(question), out)),
+                None => self.orders.not_found(now, &client_order_id, question, out),
             },
-            VenueEvent::ListQueried { list, orders } => match orders {
+            VenueEvent::ListQueried { list, question, orders } => match orders {
                 Some(_) => self.orders.list_found(now, &list, out),
-                None => self.orders.list_not_found(now, &list, out),
+                None => self.orders.list_not_found(now, &list, question, out),
             },
             VenueEvent::StreamDown { instrument, stream } => {
                 for seat in self.routing.of(instrument, stream) {
@@ -198,9 +199,10 @@ impl Engine {
                     out.push(Output::Deliver { seat, ts: now, body: EventBody::FeedResumed { instrument, stream } });
                 }
             }
-            VenueEvent::UserUp => self.orders.reconcile(now, out),
+            VenueEvent::UserUp => self.orders.reconcile(now, true, out),
+            VenueEvent::UserGap => self.orders.reconcile(now, false, out),
             // The account as a whole is compared with the ledgers by whoever shows both.
-            VenueEvent::Balances(_) | VenueEvent::UserDown => {}
+            VenueEvent::Balances { .. } | VenueEvent::UserDown => {}
         }
     }
 
@@ -291,8 +293,9 @@ impl Engine {
                 tell(&mut routing.of(instrument, StreamKind::Depth), ts, EventBody::Depth(Arc::new(update)));
             }
             MarketData::Book { ts, book } => {
-                let seats = routing.of_books(book.instrument);
-                tell(&mut seats.into_iter(), ts.unwrap_or(now), EventBody::Book(Arc::new(book)));
+                // A few levels are no book that updates can be added to.
+                let stream = book.best.map_or(StreamKind::Depth, StreamKind::Book);
+                tell(&mut routing.of(book.instrument, stream), ts.unwrap_or(now), EventBody::Book(Arc::new(book)));
             }
             MarketData::Kline { ts, kline } => {
                 let (instrument, stream) = (kline.instrument, StreamKind::Klines(kline.interval));

@@ -2,8 +2,9 @@
 //! out of order or not at all; what a plugin is told is exact: each fill once, and an
 //! order's end only after all of its fills.
 //!
-//! What concerns a list as a whole is in [`lists`].
+//! What concerns a list as a whole is in [`lists`], what comes after an order's end in [`ended`].
 
+mod ended;
 mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,22 +14,43 @@ use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, Executi
 use ringfence_model::{Decimal, EventBody, InstrumentId, Micros, OrderId, OrderStatus, SeatId, Side, Timestamp};
 
 use crate::actions::Output;
+use ended::EndedOrders;
 use lists::List;
 
-/// After this long "not found" is final. The client signs an order up to 12 s after it was given one (its patience with a
-/// socket, before it goes by REST); the venue tests `timestamp + recvWindow` (5 s, the most that may be configured)
-/// right before it takes an order and gives up on one after 10 s; the clocks are less than 2 s apart (the venue
-/// refuses a timestamp that is more than 1 s ahead); and the answer may be to a question that was asked up to 12 s ago.
-pub(crate) const NEVER_ARRIVED_AFTER: Micros = Micros::from_secs(12 + 5 + 10 + 2 + 12);
+/// "Not found" is final when it was asked so long after the order was sent. The client signs an order up to 12 s after it
+/// was given one (its patience with a socket, before it goes by REST); the venue tests `timestamp + recvWindow` (5 s, the
+/// most that may be configured) right before it takes an order and gives up on one after 10 s; and the clocks are less
+/// than 2 s apart (the venue refuses a timestamp that is more than 1 s ahead).
+pub(crate) const NEVER_ARRIVES_AFTER: Micros = Micros::from_secs(12 + 5 + 10 + 2);
 
-/// A question may be answered so late (the client's patience), with what was true when it was asked.
-const ANSWERED_WITHIN: Micros = Micros::from_secs(12);
+/// An order of which nobody has said anything for so long is asked for, though all seems well: a user stream may go silent
+/// while its connection lives, and nothing else would tell.
+const QUIET: Micros = Micros::from_secs(300);
+
+/// All orders are asked for at most so often because of what can't be read.
+const RECONCILE_EVERY: Micros = Micros::from_secs(10);
+
+/// Numbers questions to the venue, so that an answer is known to tell of no earlier time than its question.
+#[derive(Debug, Default)]
+pub(crate) struct Questions(u64);
+
+impl Questions {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.saturating_add(1);
+        self.0
+    }
+
+    /// The number of the next one.
+    const fn upcoming(&self) -> u64 {
+        self.0.saturating_add(1)
+    }
+}
 
 /// Whether a cancel is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cancel {
     No,
-    /// Wanted, but the venue's word on the order is missing: sent after it.
+    /// Wanted, but not under way: the order itself is, or the venue did not take the cancel. Sent as soon as may be.
     Held,
     Sent,
 }
@@ -58,21 +80,27 @@ struct Tracked {
     list: Option<ClientOrderId>,
     /// It waits for its trigger, or for another order of its list.
     dormant: bool,
-    /// The venue has said that it has the order.
+    /// The venue has said that it has the order, with all that is known of it.
     accepted: bool,
+    /// It has answered that it took the order.
+    taken: bool,
     cancel: Cancel,
     amending: bool,
     end: Option<End>,
     sent_at: Timestamp,
     /// Last word from the venue or question to it.
     asked_at: Timestamp,
-    /// Last question to it.
-    question_at: Option<Timestamp>,
-    /// Words of the venue that have to come until the order is sure to be as told: what the stream would have said may
-    /// be lost, and so may an answer.
-    doubts: u8,
+    /// What the stream would have said may be lost; the answer to this question, or to a later one, makes up for it.
+    /// What the stream says itself does not: it may be older than what is missing.
+    doubt: Option<u64>,
+    /// "Not found" is final from this question on.
+    final_from: Option<u64>,
+    /// A cancel may have been done though nobody said so: "not found" is no refusal of the next one.
+    cancel_in_doubt: bool,
     /// What the venue has said to be filled.
     venue_filled: Decimal,
+    /// The venue said something of its state that nobody here knows, and that was told.
+    strange: bool,
 }
 
 impl Tracked {
@@ -83,6 +111,11 @@ impl Tracked {
             (_, true) => OrderStatus::Accepted,
             (_, false) => OrderStatus::PartiallyFilled,
         }
+    }
+
+    /// A cancel would not come before the order: the venue has it, or nobody knows and it is not under way any more.
+    fn may_be_there(&self) -> bool {
+        self.accepted || self.taken || self.status == OrderStatus::Unknown
     }
 
     fn update(&self, change: OrderChange, reason: OrderReason, recovered: bool) -> EventBody {
@@ -157,6 +190,14 @@ impl Tracked {
         true
     }
 
+    /// A cancel is under way; an order that nobody has heard of is still in doubt.
+    const fn cancel_is_sent(&mut self) {
+        self.cancel = Cancel::Sent;
+        if self.accepted {
+            self.status = OrderStatus::PendingCancel;
+        }
+    }
+
     fn ask_trades(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
         if let Some(venue_order_id) = self.venue_order_id {
@@ -164,26 +205,31 @@ impl Tracked {
         }
     }
 
-    fn ask(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
+    fn ask(&mut self, questions: &mut Questions, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         self.asked_at = now;
-        self.question_at = Some(now);
-        out.push(Output::Query { symbol: self.symbol.clone(), client_order_id: id.clone() });
+        let question = questions.next();
+        if now.since(self.sent_at) >= NEVER_ARRIVES_AFTER {
+            self.final_from.get_or_insert(question);
+        }
+        out.push(Output::Query { symbol: self.symbol.clone(), client_order_id: id.clone(), question });
     }
 
     fn send_cancel(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
-        self.cancel = Cancel::Sent;
-        self.status = OrderStatus::PendingCancel;
+        self.cancel_is_sent();
         self.asked_at = now;
         out.push(Output::Cancel { symbol: self.symbol.clone(), client_order_id: id.clone() });
     }
 }
 
-/// Orders that are not final.
+/// Orders that are not final, and what is remembered of those that were.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     tracked: BTreeMap<ClientOrderId, Tracked>,
     lists: BTreeMap<ClientOrderId, List>,
     ids: BTreeMap<(SeatId, OrderId), ClientOrderId>,
+    ended: EndedOrders,
+    questions: Questions,
+    reconciled_at: Option<Timestamp>,
 }
 
 /// What is known of an order when it is placed.
@@ -222,14 +268,17 @@ impl Orders {
                 list: None,
                 dormant: placed.dormant,
                 accepted: false,
+                taken: false,
                 cancel: Cancel::No,
                 amending: false,
                 end: None,
                 sent_at: now,
                 asked_at: now,
-                question_at: None,
-                doubts: 0,
+                doubt: None,
+                final_from: None,
+                cancel_in_doubt: false,
                 venue_filled: Decimal::ZERO,
+                strange: false,
             },
         );
     }
@@ -237,9 +286,10 @@ impl Orders {
     fn remove(&mut self, id: &ClientOrderId) {
         if let Some(done) = self.tracked.remove(id) {
             self.ids.remove(&(done.seat, done.order));
-            if let Some(list) = done.list {
-                self.leave_list(&list, id);
+            if let Some(list) = &done.list {
+                self.leave_list(list, id);
             }
+            self.ended.remember(id.clone(), done);
         }
     }
 
@@ -266,7 +316,7 @@ impl Orders {
         }
         if let Some(list) = tracked.list.clone() {
             self.cancel_list(now, &list, out);
-        } else if tracked.accepted && tracked.status != OrderStatus::Unknown {
+        } else if tracked.may_be_there() {
             tracked.send_cancel(now, id, out);
         } else {
             tracked.cancel = Cancel::Held;
@@ -301,17 +351,25 @@ impl Orders {
         &mut self,
         now: Timestamp,
         report: &ExecutionReport,
-        recovered: bool,
+        question: Option<u64>,
         out: &mut Vec<Output>,
     ) -> bool {
         let id = &report.client_order_id;
         let Some(tracked) = self.tracked.get_mut(id) else {
-            return false;
+            return self.ended.report(report, out);
         };
         let ts = report.ts;
+        let recovered = question.is_some();
         tracked.venue_order_id = Some(report.venue_order_id);
         tracked.asked_at = now;
-        tracked.doubts = tracked.doubts.saturating_sub(1);
+        tracked.doubt = tracked.doubt.filter(|doubt| question.is_none_or(|question| question < *doubt));
+        if report.status == OrderStatus::Unknown {
+            // It is kept as open and asked for until the venue says what is known.
+            tracked.doubt.get_or_insert(self.questions.upcoming());
+            if !std::mem::replace(&mut tracked.strange, true) {
+                out.push(Output::Alarm { what: format!("order {}: the venue gives it a state that is new here", id.0) });
+            }
+        }
         tracked.venue_filled = tracked.venue_filled.max(report.filled);
         if report.quantity > Decimal::ZERO && tracked.quantity.is_zero() {
             tracked.quantity = report.quantity;
@@ -324,12 +382,13 @@ impl Orders {
         if report.works && std::mem::take(&mut tracked.dormant) {
             tracked.tell(ts, tracked.update(OrderChange::Triggered, OrderReason::None, recovered), out);
         }
+        // An order only ever gets smaller: what says otherwise is an older word, or the same one a second time.
         let shrunk = report.quantity > Decimal::ZERO && report.quantity < tracked.quantity;
-        if report.amended || (recovered && shrunk) {
-            tracked.amending = false;
+        if (report.amended || recovered) && shrunk {
             tracked.quantity = report.quantity;
             tracked.tell(ts, tracked.update(OrderChange::Amended, OrderReason::None, recovered), out);
-        } else if recovered {
+        }
+        if report.amended || recovered {
             tracked.amending = false;
         }
         if let Some(fill) = &report.fill {
@@ -377,11 +436,17 @@ impl Orders {
         tracked.asked_at = now;
         match (kind, outcome) {
             // Details come as reports.
+            (CommandKind::Place, CommandOutcome::Accepted) => {
+                tracked.taken = true;
+                if tracked.cancel == Cancel::Held && tracked.end.is_none() {
+                    tracked.send_cancel(now, id, out);
+                }
+            }
             (_, CommandOutcome::Accepted) => {}
             (CommandKind::Place, CommandOutcome::Rejected(reason)) => {
                 if tracked.accepted {
                     // The stream knows better than the answer; ask.
-                    tracked.ask(now, id, out);
+                    tracked.ask(&mut self.questions, now, id, out);
                 } else {
                     tracked.end = Some(End { status: OrderStatus::Rejected, reason: *reason, filled: Decimal::ZERO });
                     tracked.finish(now, false, out);
@@ -393,37 +458,47 @@ impl Orders {
                     tracked.status = OrderStatus::Unknown;
                     tracked.tell(now, tracked.update(OrderChange::Unknown, OrderReason::None, false), out);
                 }
-                tracked.ask(now, id, out);
+                // Wanted gone: it may be there, and a cancel waits for no question.
+                if tracked.cancel == Cancel::Held {
+                    tracked.send_cancel(now, id, out);
+                }
+                tracked.ask(&mut self.questions, now, id, out);
             }
             // The order stands as before and is wanted gone, perhaps by a plugin that lives no more: what the venue
-            // (or the way to it) refuses for a while is asked again by the clock, and sent again if the order is open.
+            // (or the way to it) refuses for a while is sent again by the clock.
             (CommandKind::Cancel, CommandOutcome::Rejected(reason)) if *reason != OrderReason::NotFound => {
                 tracked.cancel = Cancel::Held;
             }
             (CommandKind::Cancel, CommandOutcome::Rejected(reason)) => {
                 if tracked.end.is_none() {
-                    tracked.cancel = Cancel::No;
-                    tracked.status = tracked.open_status();
-                    tracked.tell(now, tracked.update(OrderChange::CancelRejected, *reason, false), out);
+                    if tracked.accepted && !tracked.cancel_in_doubt {
+                        tracked.cancel = Cancel::No;
+                        tracked.status = tracked.open_status();
+                        tracked.tell(now, tracked.update(OrderChange::CancelRejected, *reason, false), out);
+                    } else {
+                        // It was before the order, or comes after another that did it.
+                        tracked.cancel = Cancel::Held;
+                    }
                 }
                 // Most often the order ended first; its report is on the way or was lost.
-                tracked.ask(now, id, out);
+                tracked.ask(&mut self.questions, now, id, out);
             }
             (CommandKind::Amend, CommandOutcome::Rejected(reason)) => {
                 tracked.amending = false;
                 tracked.tell(now, tracked.update(OrderChange::AmendRejected, *reason, false), out);
             }
             (CommandKind::Cancel, CommandOutcome::Unknown) => {
-                // Unlike an order, a cancel may be sent twice: if the order turns out to be open, it is.
+                // Unlike an order, a cancel may be sent twice: it is, unless the end is heard of before.
                 tracked.cancel = Cancel::Held;
-                tracked.ask(now, id, out);
+                tracked.cancel_in_doubt = true;
+                tracked.ask(&mut self.questions, now, id, out);
             }
-            (CommandKind::Amend, CommandOutcome::Unknown) => tracked.ask(now, id, out),
+            (CommandKind::Amend, CommandOutcome::Unknown) => tracked.ask(&mut self.questions, now, id, out),
         }
     }
 
     /// The venue does not know an order that was asked for.
-    pub(crate) fn not_found(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
+    pub(crate) fn not_found(&mut self, now: Timestamp, id: &ClientOrderId, question: u64, out: &mut Vec<Output>) {
         let Some(tracked) = self.tracked.get_mut(id) else {
             return;
         };
@@ -431,7 +506,7 @@ impl Orders {
         // It may still be on its way; only time makes the answer final. An order of a list is there as soon as
         // another one of it is.
         let arrived = tracked.list.as_ref().and_then(|list| self.lists.get(list)).is_some_and(|list| list.arrived);
-        if !arrived && !tracked.accepted && now.since(tracked.sent_at) >= NEVER_ARRIVED_AFTER {
+        if !arrived && !tracked.accepted && !tracked.taken && tracked.final_from.is_some_and(|from| question >= from) {
             tracked.end =
                 Some(End { status: OrderStatus::Rejected, reason: OrderReason::NotFound, filled: Decimal::ZERO });
             tracked.finish(now, true, out);
@@ -442,6 +517,7 @@ impl Orders {
     /// Fills of one order as the venue lists them; those that were missed are told in order.
     pub(crate) fn trades(&mut self, now: Timestamp, id: &ClientOrderId, fills: &[VenueFill], out: &mut Vec<Output>) {
         let Some(tracked) = self.tracked.get_mut(id) else {
+            self.ended.trades(now, id, fills, out);
             return;
         };
         tracked.asked_at = now;
@@ -459,40 +535,62 @@ impl Orders {
         }
     }
 
-    /// Asks for all that has had no word for too long.
+    /// Asks for all that has had no word for too long, after cancelling what is wanted gone.
     pub(crate) fn clock(&mut self, now: Timestamp, patience: Micros, out: &mut Vec<Output>) {
-        let mut lists = BTreeSet::new();
+        let (mut cancels, mut lists) = (BTreeSet::new(), BTreeSet::new());
+        let mut questions = Vec::new();
         for (id, tracked) in &mut self.tracked {
-            if now.since(tracked.asked_at) < patience {
+            let quiet = now.since(tracked.asked_at);
+            if quiet < patience {
                 continue;
             }
+            // Not only when the question is answered: the venue's limits leave room for cancels when there is none for
+            // questions, and a cancel of what is not there is no harm.
+            if tracked.cancel == Cancel::Held && tracked.end.is_none() {
+                match &tracked.list {
+                    Some(list) => drop(cancels.insert(list.clone())),
+                    None => tracked.send_cancel(now, id, out),
+                }
+            }
             if tracked.end.is_some() || tracked.filled < tracked.venue_filled {
-                tracked.ask_trades(now, id, out);
+                tracked.ask_trades(now, id, &mut questions);
             } else if tracked.amending
-                || tracked.doubts > 0
+                || tracked.doubt.is_some()
+                || quiet >= QUIET
                 || matches!(tracked.status, OrderStatus::PendingNew | OrderStatus::PendingCancel | OrderStatus::Unknown)
             {
                 match unseen(&self.lists, tracked) {
                     Some(list) => drop(lists.insert(list)),
-                    None => tracked.ask(now, id, out),
+                    None => tracked.ask(&mut self.questions, now, id, &mut questions),
                 }
             }
         }
+        for list in cancels {
+            self.send_cancel_list(now, &list, out);
+        }
+        out.append(&mut questions);
         for list in lists {
             self.ask_list(now, &list, out);
         }
     }
 
-    /// Asks for every order: what the stream would have said may be lost.
-    pub(crate) fn reconcile(&mut self, now: Timestamp, out: &mut Vec<Output>) {
+    /// Asks for every order: what the stream would have said may be lost. Unless it must be `at_once`, soon after the last
+    /// time the clock does it: a stream of which much can't be read must not use up the venue's patience.
+    pub(crate) fn reconcile(&mut self, now: Timestamp, at_once: bool, out: &mut Vec<Output>) {
         let mut lists = BTreeSet::new();
+        let later = !at_once && self.reconciled_at.is_some_and(|at| now.since(at) < RECONCILE_EVERY);
+        if !later {
+            self.reconciled_at = Some(now);
+        }
         for (id, tracked) in &mut self.tracked {
             // The answer to an earlier question may still come, and be older than what was missed.
-            let earlier = tracked.question_at.is_some_and(|at| now.since(at) < ANSWERED_WITHIN);
-            tracked.doubts = if earlier { 2 } else { 1 };
+            tracked.doubt = Some(self.questions.upcoming());
+            if later {
+                continue;
+            }
             match unseen(&self.lists, tracked) {
                 Some(list) => drop(lists.insert(list)),
-                None => tracked.ask(now, id, out),
+                None => tracked.ask(&mut self.questions, now, id, out),
             }
         }
         for list in lists {

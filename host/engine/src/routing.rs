@@ -32,14 +32,6 @@ impl Routing {
     pub(crate) fn of(&self, instrument: InstrumentId, stream: StreamKind) -> impl Iterator<Item = SeatId> + '_ {
         self.followers.get(&(instrument, stream)).into_iter().flatten().copied()
     }
-
-    /// Seats to which a book snapshot means something, each once.
-    pub(crate) fn of_books(&self, instrument: InstrumentId) -> BTreeSet<SeatId> {
-        [StreamKind::Depth, StreamKind::Book(5), StreamKind::Book(10), StreamKind::Book(20)]
-            .into_iter()
-            .flat_map(|stream| self.of(instrument, stream))
-            .collect()
-    }
 }
 
 #[cfg(test)]

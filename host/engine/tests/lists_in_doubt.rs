@@ -65,6 +65,8 @@ struct World {
     engine: Engine,
     desk: SeatDesk,
     commands: Receiver<DeskCommand>,
+    /// The last question.
+    question: u64,
 }
 
 impl World {
@@ -91,7 +93,7 @@ impl World {
         let list = [of(Side::Buy, working), of(Side::Sell, profit), of(Side::Sell, loss)];
         let tickets = desk.submit_list(at(0), OrderList::Otoco(Box::new(list)), 0).unwrap();
         assert_eq!(tickets, [OrderId(1), OrderId(2), OrderId(3)]);
-        World { engine, desk, commands }
+        World { engine, desk, commands, question: 0 }
     }
 
     fn sent() -> World {
@@ -127,11 +129,17 @@ impl World {
                     assert_eq!(list, id("L1"));
                     Said::CancelList
                 }
-                Output::QueryList { list } => {
+                Output::QueryList { list, question } => {
                     assert_eq!(list, id("L1"));
+                    assert!(question > self.question);
+                    self.question = question;
                     Said::AskList
                 }
-                Output::Query { client_order_id, .. } => Said::Ask(client_order_id.0),
+                Output::Query { client_order_id, question, .. } => {
+                    assert!(question > self.question);
+                    self.question = question;
+                    Said::Ask(client_order_id.0)
+                }
                 Output::Deliver { ts, body, .. } => {
                     seq += 1;
                     drop(self.desk.apply(&ringfence_model::Event { seq, ts, body: body.clone() }));
@@ -156,8 +164,14 @@ impl World {
         self.venue(now, VenueEvent::Answer { client_order_id: id("L1"), kind, outcome })
     }
 
+    /// The answer to the last question.
     fn not_found(&mut self, now: Timestamp) -> Vec<Said> {
-        self.venue(now, VenueEvent::ListQueried { list: id("L1"), orders: None })
+        let question = self.question;
+        self.venue(now, VenueEvent::ListQueried { list: id("L1"), question, orders: None })
+    }
+
+    fn clock(&mut self, now: Timestamp) -> Vec<Said> {
+        self.take(now, |engine, out| engine.clock(now, out))
     }
 
     fn report(&mut self, now: Timestamp, order: &str, status: OrderStatus, works: bool) -> Vec<Said> {
@@ -190,12 +204,16 @@ fn told(order: u64, change: OrderChange) -> Said {
 #[test]
 fn not_found_ends_all_of_it_and_only_when_it_can_not_arrive_any_more() {
     let mut world = World::in_doubt();
-    for seconds in [2, 10, 20, 28] {
-        assert_eq!(world.not_found(at(seconds)), [], "at {seconds} s");
+    for seconds in [5, 10, 20, 28] {
+        assert_eq!(world.clock(at(seconds)), [Said::AskList]);
+        assert_eq!(world.not_found(at(seconds + 1)), [], "asked at {seconds} s");
         assert_eq!(world.engine.open_orders(), 3);
     }
+    // What counts is when it was asked, not when the answer comes.
+    assert_eq!(world.not_found(at(31)), []);
+    assert_eq!(world.clock(at(34)), [Said::AskList]);
     let gone = |order| Said::Told(order, OrderChange::Rejected, OrderReason::NotFound);
-    assert_eq!(world.not_found(at(42)), [gone(1), gone(2), gone(3)]);
+    assert_eq!(world.not_found(at(35)), [gone(1), gone(2), gone(3)]);
     assert_eq!((world.engine.open_orders(), world.desk.open_orders().len()), (0, 0));
     assert_eq!((world.desk.ledger().locked("USDT"), world.desk.ledger().locked("BTC")), (Decimal::ZERO, Decimal::ZERO));
 }
@@ -205,7 +223,7 @@ fn it_is_asked_for_as_one_until_the_venue_answers() {
     let mut world = World::in_doubt();
     let mut asked = 0;
     for seconds in 2..60 {
-        let said = world.take(at(seconds), |engine, out| engine.clock(at(seconds), out));
+        let said = world.clock(at(seconds));
         assert!(said.iter().all(|one| *one == Said::AskList) && said.len() <= 1, "{said:?}");
         asked += said.len();
     }
@@ -216,11 +234,11 @@ fn it_is_asked_for_as_one_until_the_venue_answers() {
 #[test]
 fn when_one_order_is_there_all_of_them_are() {
     let mut world = World::in_doubt();
-    let found = VenueEvent::ListQueried { list: id("L1"), orders: Some(vec![id("1"), id("2"), id("3")]) };
+    let found = VenueEvent::ListQueried { list: id("L1"), question: world.question, orders: Some(vec![id("1"), id("2"), id("3")]) };
     assert_eq!(world.venue(at(2), found), ask(&["1", "2", "3"]));
     // An answer of a database that lags is no end any more.
     assert_eq!(world.not_found(at(60)), []);
-    let missing = VenueEvent::Queried { client_order_id: id("2"), report: None };
+    let missing = VenueEvent::Queried { client_order_id: id("2"), question: world.question, report: None };
     assert_eq!(world.venue(at(60), missing), []);
     assert_eq!(world.engine.open_orders(), 3);
 
@@ -228,18 +246,38 @@ fn when_one_order_is_there_all_of_them_are() {
     let mut world = World::in_doubt();
     assert_eq!(world.report(at(3), "2", OrderStatus::Accepted, false), [told(2, OrderChange::Accepted)]);
     assert_eq!(world.not_found(at(60)), []);
-    let said = world.take(at(10), |engine, out| engine.clock(at(10), out));
-    assert_eq!(said, ask(&["1", "3"]), "each of the others is asked for by its own name");
+    assert_eq!(world.clock(at(10)), ask(&["1", "3"]), "each of the others is asked for by its own name");
+}
+
+/// The list may be under way still, so a cancel may come before it; but no cancel waits for the answer to a question.
+#[test]
+fn a_cancel_waits_only_while_the_list_is_under_way() {
+    let mut world = World::sent();
+    world.desk.cancel(at(0), OrderId(3), 0).unwrap();
+    assert_eq!(world.take(at(0), |_, _| {}), []);
+    let unknown = |order| Said::Told(order, OrderChange::Unknown, OrderReason::None);
+    let said = world.answer(at(1), CommandKind::Place, CommandOutcome::Unknown);
+    assert_eq!(said, [unknown(1), unknown(2), unknown(3), Said::CancelList, Said::AskList]);
+    // It was faster than the list: no end, no news for the plugin, and it goes out again without a word on the list.
+    let not_found = CommandOutcome::Rejected(OrderReason::NotFound);
+    assert_eq!(world.answer(at(2), CommandKind::Cancel, not_found), []);
+    assert_eq!(world.clock(at(5)), [Said::CancelList, Said::AskList]);
+    assert_eq!(world.answer(at(6), CommandKind::Cancel, CommandOutcome::Rejected(OrderReason::RateLimit)), []);
+    assert_eq!(world.clock(at(9)), [Said::CancelList, Said::AskList]);
+
+    let mut world = World::sent();
+    world.desk.cancel(at(0), OrderId(3), 0).unwrap();
+    assert_eq!(world.take(at(0), |_, _| {}), []);
+    assert_eq!(world.answer(at(1), CommandKind::Place, CommandOutcome::Accepted), [Said::CancelList]);
 }
 
 #[test]
-fn a_cancel_waits_for_the_venues_word_and_is_sent_once() {
+fn a_cancel_without_an_answer_is_sent_again() {
     let mut world = World::in_doubt();
-    world.desk.cancel(at(2), OrderId(3), 0).unwrap();
-    assert_eq!(world.take(at(2), |_, _| {}), []);
-    let said = world.report(at(3), "1", OrderStatus::Accepted, true);
-    assert_eq!(said, [told(1, OrderChange::Accepted), Said::CancelList]);
+    assert_eq!(world.report(at(3), "1", OrderStatus::Accepted, true), [told(1, OrderChange::Accepted)]);
     assert_eq!(world.report(at(3), "2", OrderStatus::Accepted, false), [told(2, OrderChange::Accepted)]);
+    world.desk.cancel(at(4), OrderId(3), 0).unwrap();
+    assert_eq!(world.take(at(4), |_, _| {}), [Said::CancelList]);
     // No answer: every order is asked for, and the first that is open has the list cancelled again.
     let said = world.answer(at(15), CommandKind::Cancel, CommandOutcome::Unknown);
     assert_eq!(said, ask(&["1", "2", "3"]));

@@ -117,6 +117,9 @@ pub struct DepthUpdate {
 pub struct Book {
     pub instrument: InstrumentId,
     pub last_update_id: u64,
+    /// Of a stream that tells only so many of the best levels (5, 10 or 20); `None`: all that the venue has, a book to
+    /// which updates can be added.
+    pub best: Option<u8>,
     pub bids: Vec<Level>,
     pub asks: Vec<Level>,
 }

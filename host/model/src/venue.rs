@@ -173,7 +173,12 @@ pub enum VenueEvent {
     /// The user stream (or a query) on one order.
     Report(ExecutionReport),
     /// Free and locked of assets that changed, as the venue has them.
-    Balances(Vec<crate::Balance>),
+    Balances {
+        /// When they were so: while one connection replaces another, an older word may come later.
+        ts: Timestamp,
+        /// The assets.
+        balances: Vec<crate::Balance>,
+    },
     /// How a command ended.
     Answer {
         /// The order that it was about, or the list.
@@ -187,6 +192,8 @@ pub enum VenueEvent {
     Queried {
         /// The order that was asked for.
         client_order_id: ClientOrderId,
+        /// The engine's number of the question: the answer tells of no earlier time.
+        question: u64,
         /// What the venue says.
         report: Option<ExecutionReport>,
     },
@@ -194,6 +201,8 @@ pub enum VenueEvent {
     ListQueried {
         /// The list that was asked for.
         list: ClientOrderId,
+        /// The engine's number of the question.
+        question: u64,
         /// Its orders by their names.
         orders: Option<Vec<ClientOrderId>>,
     },
@@ -215,4 +224,7 @@ pub enum VenueEvent {
     UserDown,
     /// The user stream is back; reconcile.
     UserUp,
+    /// The user stream goes on, but something that it said may be lost: it can't be read, or one connection has replaced
+    /// another. Reconcile.
+    UserGap,
 }

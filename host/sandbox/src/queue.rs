@@ -32,7 +32,7 @@ fn feed(body: &EventBody) -> Option<(Feed, bool)> {
         EventBody::AggregateTrade(trade) => ((trade.instrument, StreamKind::AggregateTrades), false),
         EventBody::Depth(update) => ((update.instrument, StreamKind::Depth), false),
         EventBody::Quote(quote) => ((quote.instrument, StreamKind::Quotes), true),
-        EventBody::Book(book) => ((book.instrument, StreamKind::Book(20)), true),
+        EventBody::Book(book) => ((book.instrument, StreamKind::Book(book.best.unwrap_or(0))), true),
         EventBody::Kline(kline) => ((kline.instrument, StreamKind::Klines(kline.interval)), !kline.closed),
         EventBody::Ticker(ticker) => ((ticker.instrument, StreamKind::Ticker), true),
         _ => return None,

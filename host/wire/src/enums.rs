@@ -53,7 +53,7 @@ pub const fn status_text(status: OrderStatus) -> Option<&'static str> {
 }
 
 /// Reads a venue's state. `PENDING_NEW` (a leg that waits) counts as accepted,
-/// `EXPIRED_IN_MATCH` (self-trade prevention) as expired.
+/// `EXPIRED_IN_MATCH` (self-trade prevention) as expired; `None` for a word that is new here.
 pub fn status(text: &str) -> Option<OrderStatus> {
     match text {
         "NEW" | "PENDING_NEW" => Some(OrderStatus::Accepted),

@@ -19,7 +19,7 @@ pub mod orders;
 use ringfence_model::event::Kline;
 use ringfence_model::instrument::{Feature, Features, Filters};
 use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
-use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Timestamp};
+use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, OrderStatus, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -367,10 +367,10 @@ impl OrderInfo {
     /// The state as a report without a fill.
     ///
     /// # Errors
-    /// A side or state is unknown.
+    /// The side is unknown.
     pub fn report(&self) -> Result<ExecutionReport, WireError> {
         let unknown = |what, found: &str| WireError::Unknown { what, found: found.to_owned() };
-        let status = enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?;
+        let status = enums::status(&self.status).unwrap_or(OrderStatus::Unknown);
         let said = self.expiry_reason.as_deref().and_then(user::expiry_reason);
         Ok(ExecutionReport {
             ts: Timestamp::from_millis(self.update_time),

@@ -171,7 +171,8 @@ enum Shape {
     AggregateTrade,
     BookTicker,
     Depth,
-    Book,
+    /// With the number of levels that its stream tells at most.
+    Book(Option<u8>),
     Kline,
     Ticker,
 }
@@ -252,7 +253,7 @@ impl StreamParser {
             (Some("depthUpdate"), ..) => Shape::Depth,
             (Some("kline"), ..) => Shape::Kline,
             (Some("24hrTicker"), ..) => Shape::Ticker,
-            (None, Some(_), _) => Shape::Book,
+            (None, Some(_), _) => Shape::Book(None),
             (Some(other), ..) => {
                 return Err(WireError::Unknown { what: "event type", found: other.to_owned() });
             }
@@ -271,7 +272,9 @@ impl StreamParser {
             "aggTrade" => Shape::AggregateTrade,
             "bookTicker" => Shape::BookTicker,
             "depth" => Shape::Depth,
-            "depth5" | "depth10" | "depth20" => Shape::Book,
+            "depth5" => Shape::Book(Some(5)),
+            "depth10" => Shape::Book(Some(10)),
+            "depth20" => Shape::Book(Some(20)),
             // Those with another time zone and windows of other lengths are not what plugins know by these names.
             _ if word == kind && word.starts_with("kline_") => Shape::Kline,
             "ticker" => Shape::Ticker,
@@ -380,7 +383,7 @@ impl StreamParser {
                     },
                 })
             }
-            Shape::Book => {
+            Shape::Book(best) => {
                 let instrument = match symbol {
                     Some(symbol) => self.instrument(&symbol.to_uppercase())?,
                     None => self.bare.ok_or_else(|| WireError::Unknown {
@@ -394,6 +397,7 @@ impl StreamParser {
                     book: Book {
                         instrument,
                         last_update_id: book.last_update_id,
+                        best,
                         bids: levels(book.bids),
                         asks: levels(book.asks),
                     },

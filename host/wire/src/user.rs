@@ -194,13 +194,14 @@ const fn none_id() -> i64 {
 }
 
 impl ExecutionReportPayload {
-    /// The report in the model's words.
+    /// The report in the model's words. A state that is new here is [`OrderStatus::Unknown`]: what was filled counts
+    /// nevertheless.
     ///
     /// # Errors
-    /// A side, state or trade id is unknown.
+    /// The side is unknown, or a fill has no number.
     pub fn report(&self) -> Result<ExecutionReport, WireError> {
         let unknown = |what, found: &str| WireError::Unknown { what, found: found.to_owned() };
-        let status = enums::status(&self.status).ok_or_else(|| unknown("order status", &self.status))?;
+        let status = enums::status(&self.status).unwrap_or(OrderStatus::Unknown);
         let cancel = self.execution_type == "CANCELED" && !self.original_client_order_id.is_empty();
         let id = if cancel { &self.original_client_order_id } else { &self.client_order_id };
         let fill = if self.execution_type == "TRADE" {

@@ -1,6 +1,9 @@
 //! The WebSocket API: user data and orders over one connection, renewed before the venue
 //! cuts it, opened again when it is lost.
 //!
+//! When a new connection has taken over, the old one is listened to for a while, because a report may be under way on it;
+//! and since nobody knows what else was, the engine is told to reconcile.
+//!
 //! Source: Binance, "WebSocket API": `session.logon` (Ed25519 keys only) spares the signature
 //! of each request; `userDataStream.subscribe` needs it, `userDataStream.subscribe.signature`
 //! does not; answers may come out of order; events come as `{"subscriptionId":…,"event":{…}}`.
@@ -12,6 +15,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use ringfence_model::venue::VenueEvent;
+use ringfence_wire::WireError;
 use ringfence_wire::rest::{ErrorBody, RateLimit, read};
 use ringfence_wire::user::{self, UserEvent};
 use ringfence_wire::ws_api::Incoming;
@@ -35,7 +39,9 @@ const WEIGHT: u64 = 6;
 const QUEUE: usize = 256;
 /// Before the venue cuts at 24 h.
 const RENEW_AFTER: Duration = Duration::from_secs(23 * 3_600);
-/// How long an old connection may wait for its last answers when a new one has taken over.
+/// How long an old connection is listened to when a new one has taken over.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long it may wait for its last answers.
 const DRAIN: Duration = Duration::from_secs(15);
 /// One frame that takes longer to leave means that nobody reads.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
@@ -152,12 +158,13 @@ pub(super) async fn run(
                         status.send_replace(Status::Up);
                         shared.tell(VenueEvent::UserUp);
                     } else if next == Some(id) {
-                        // Both are subscribed for a moment: nothing is missed, and what comes twice is known.
+                        // Both are subscribed for a while, and what comes twice is known.
                         next = None;
                         drop(retire.remove(&current));
                         current = id;
                         up_since = Some(Instant::now());
                         backoff.reset();
+                        shared.tell(VenueEvent::UserGap);
                     }
                 }
                 Told::Replace(why) => {
@@ -262,8 +269,8 @@ impl Link {
         ended
     }
 
-    async fn send(&self, socket: &mut Socket, text: String) -> Result<(), String> {
-        match timeout(SEND_WITHIN, socket.send(Message::text(text))).await {
+    async fn send(&self, socket: &mut Socket, message: Message) -> Result<(), String> {
+        match timeout(SEND_WITHIN, socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("nobody reads what is sent".to_owned()),
@@ -286,7 +293,7 @@ impl Link {
             Phase::Logon => self.frame("session.logon", LOGON, true),
             _ => self.frame("userDataStream.subscribe.signature", SUBSCRIBE, true),
         };
-        if let Err(why) = self.send(socket, first).await {
+        if let Err(why) = self.send(socket, Message::text(first)).await {
             return Ended::Lost(why);
         }
         let opened = Instant::now();
@@ -294,9 +301,10 @@ impl Link {
         let mut heard = opened;
         let mut next_id = FIRST_REQUEST;
         let mut told_old = false;
-        let mut drained = None::<Instant>;
+        let mut replaced = None::<Instant>;
         loop {
-            if drained.is_some_and(|until| waiting.is_empty() || until <= Instant::now()) {
+            let leave_at = replaced.map(|since| since + if waiting.is_empty() { LINGER } else { DRAIN });
+            if leave_at.is_some_and(|at| at <= Instant::now()) {
                 return Ended::Lost("replaced".to_owned());
             }
             tokio::select! {
@@ -304,14 +312,14 @@ impl Link {
                 // account may always have something to say.
                 biased;
                 () = closed(stopped) => return Ended::Stopped,
-                _ = &mut end, if drained.is_none() => {
+                _ = &mut end, if replaced.is_none() => {
                     asks.close();
-                    drained = Some(Instant::now() + DRAIN);
+                    replaced = Some(Instant::now());
                 }
                 () = sleep_until(opened + CONFIRM_WITHIN), if phase != Phase::Up => {
                     return Ended::Lost("the subscription was not confirmed in time".to_owned());
                 }
-                () = sleep_until(drained.unwrap_or(opened)), if drained.is_some() => {}
+                () = sleep_until(leave_at.unwrap_or(opened)), if leave_at.is_some() => {}
                 _ = ping.tick() => {
                     if heard.elapsed() > SILENT_AFTER {
                         return Ended::Lost("silent".to_owned());
@@ -319,8 +327,8 @@ impl Link {
                     if opened.elapsed() > RENEW_AFTER && phase == Phase::Up && !std::mem::replace(&mut told_old, true) {
                         self.tell(Told::Replace("a day is nearly over"));
                     }
-                    if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
-                        return Ended::Lost(error.to_string());
+                    if let Err(why) = self.send(socket, Message::Ping(Vec::new().into())).await {
+                        return Ended::Lost(why);
                     }
                 }
                 Some(ask) = asks.recv(), if phase == Phase::Up => {
@@ -337,7 +345,7 @@ impl Link {
                     };
                     // From here on it may have been sent, whatever happens.
                     waiting.insert(id, ask.reply);
-                    if let Err(why) = self.send(socket, text).await {
+                    if let Err(why) = self.send(socket, Message::text(text)).await {
                         return Ended::Lost(why);
                     }
                 }
@@ -357,7 +365,7 @@ impl Link {
                     match Incoming::parse(text.as_bytes()) {
                         Err(error) => {
                             self.shared.received.fetch_add(1, Ordering::Relaxed);
-                            self.shared.unparsed("the WebSocket API", &error);
+                            self.unread("the WebSocket API", &error);
                         }
                         Ok(Incoming::Event(event)) => {
                             if let Some(why) = self.event(event.as_bytes()) {
@@ -381,7 +389,8 @@ impl Link {
                                     logged_on = answered.status == 200;
                                     phase = Phase::Subscribe;
                                     let method = if logged_on { "userDataStream.subscribe" } else { "userDataStream.subscribe.signature" };
-                                    if let Err(why) = self.send(socket, self.frame(method, SUBSCRIBE, !logged_on)).await {
+                                    let subscribe = Message::text(self.frame(method, SUBSCRIBE, !logged_on));
+                                    if let Err(why) = self.send(socket, subscribe).await {
                                         return Ended::Lost(why);
                                     }
                                 }
@@ -428,7 +437,7 @@ impl Link {
         self.shared.received.fetch_add(1, Ordering::Relaxed);
         match user::parse(raw) {
             Ok(UserEvent::Report(report)) => self.shared.tell(VenueEvent::Report(report)),
-            Ok(UserEvent::Balances { balances, .. }) => self.shared.tell(VenueEvent::Balances(balances)),
+            Ok(UserEvent::Balances { ts, balances }) => self.shared.tell(VenueEvent::Balances { ts, balances }),
             Ok(UserEvent::BalanceDelta { asset, delta }) => {
                 let text = format!("the account got {delta} {asset} from outside (deposit, withdrawal or transfer)");
                 self.shared.notice(text);
@@ -436,9 +445,15 @@ impl Link {
             Ok(UserEvent::Terminated) => return Some(Goodbye::Ended),
             Ok(UserEvent::Other(name)) if name == SHUTDOWN => return Some(Goodbye::Shutdown),
             Ok(UserEvent::Other(name)) => tracing::debug!(name, "user event without meaning here"),
-            Err(error) => self.shared.unparsed("user data", &error),
+            Err(error) => self.unread("user data", &error),
         }
         None
+    }
+
+    /// It may have been a fill: the engine asks the venue.
+    fn unread(&self, of: &str, error: &WireError) {
+        self.shared.unparsed(of, error);
+        self.shared.tell(VenueEvent::UserGap);
     }
 }
 

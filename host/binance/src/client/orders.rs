@@ -115,16 +115,16 @@ impl Client {
         self.command(CommandKind::Amend, id, &request::amend(symbol, id, quantity)).await
     }
 
-    /// Asks for one order; `None` if there was no clear answer.
-    pub async fn query(&self, symbol: &str, id: &ClientOrderId) -> Option<VenueEvent> {
+    /// Asks for one order, as the engine's question of this number; `None` if there was no clear answer.
+    pub async fn query(&self, symbol: &str, id: &ClientOrderId, question: u64) -> Option<VenueEvent> {
         let (status, body) = self.shared.send(self.by, &request::query(symbol, id), true).await.ok()?;
-        answer::query(id, status, &body)
+        answer::query(id, question, status, &body)
     }
 
-    /// Asks for one list; `None` if there was no clear answer.
-    pub async fn query_list(&self, id: &ClientOrderId) -> Option<VenueEvent> {
+    /// Asks for one list, as the engine's question of this number; `None` if there was no clear answer.
+    pub async fn query_list(&self, id: &ClientOrderId, question: u64) -> Option<VenueEvent> {
         let (status, body) = self.shared.send(self.by, &request::lists::query(id), true).await.ok()?;
-        answer::query_list(id, status, &body)
+        answer::query_list(id, question, status, &body)
     }
 
     /// Orders of the account that are open on a symbol, whoever placed them.

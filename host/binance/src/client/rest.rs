@@ -99,30 +99,30 @@ impl Shared {
         request: &Request,
         signed: bool,
     ) -> Result<(u16, Vec<u8>), SendError> {
-        self.may_fail(request, signed)?;
-        let answer = match self.admit(by, request) {
-            Ok(flight) => self.send_once(flight, request, signed).await,
-            Err(error) => Err(error),
-        };
+        let flight = self.may_send(by, request, signed)?;
+        let answer = self.send_once(flight, request, signed).await;
         self.weigh(request, signed, answer)
     }
 
     /// Sends a signed request over the WebSocket API, or over REST if it surely was not sent there.
     pub(super) async fn submit(&self, by: Requester, request: &Request) -> Result<(u16, Vec<u8>), SendError> {
-        self.may_fail(request, true)?;
-        let answer = match self.admit(by, request) {
-            Ok(flight) => self.submit_once(flight, request).await,
-            Err(error) => Err(error),
-        };
+        let flight = self.may_send(by, request, true)?;
+        let answer = self.submit_once(flight, request).await;
         self.weigh(request, true, answer)
     }
 
-    /// Asks the breaker.
-    fn may_fail(&self, request: &Request, signed: bool) -> Result<(), SendError> {
+    /// Asks the limits, and then the breaker: its one trial is not for what the limits refuse.
+    fn may_send(&self, by: Requester, request: &Request, signed: bool) -> Result<Flight<'_>, SendError> {
+        let flight = self.admit(by, request)?;
         let family = request.family(signed);
-        lock(&self.breakers)
-            .admit(self.now(), family, request.priority)
-            .map_err(|retry_after| SendError::Unwell { family, retry_after })
+        let admitted = lock(&self.breakers).admit(self.now(), family, request.priority);
+        match admitted {
+            Ok(()) => Ok(flight),
+            Err(retry_after) => {
+                flight.end(Ended::NotSent, &[]);
+                Err(SendError::Unwell { family, retry_after })
+            }
+        }
     }
 
     /// Tells the breaker.

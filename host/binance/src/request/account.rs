@@ -38,9 +38,16 @@ pub fn all_orders(symbol: &str, from_order: Option<u64>, span: Span) -> Request 
         .span(span)
 }
 
-/// `GET /api/v3/myTrades` of one order, as many as the venue gives at a time.
-pub fn my_trades(symbol: &str, order_id: u64) -> Request {
-    get("/api/v3/myTrades", "myTrades", 5).with("symbol", symbol).number("orderId", order_id).number("limit", 1_000)
+/// Most trades that the venue gives at a time.
+pub const TRADES_AT_A_TIME: usize = 1_000;
+
+/// `GET /api/v3/myTrades` of one order from a trade on, as many as the venue gives at a time.
+pub fn my_trades(symbol: &str, order_id: u64, from_id: Option<u64>) -> Request {
+    get("/api/v3/myTrades", "myTrades", 5)
+        .with("symbol", symbol)
+        .number("orderId", order_id)
+        .some(from_id, |request, id| request.number("fromId", id))
+        .number("limit", TRADES_AT_A_TIME)
 }
 
 /// `GET /api/v3/myTrades` of a symbol, from a trade id or a time on.

@@ -166,7 +166,7 @@ fn weights() {
         (market::execution_rules(&[]), 40),
         (account::open_orders(Some("A")), 6),
         (account::open_orders(None), 80),
-        (account::my_trades("A", 1), 5),
+        (account::my_trades("A", 1, None), 5),
         (account::my_trades_since("A", None, Span::default()), 20),
         (orders::test(&order(limit(), "a"), &OrderOptions::default(), true), 20),
         (orders::test(&order(limit(), "a"), &OrderOptions::default(), false), 1),

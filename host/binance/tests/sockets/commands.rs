@@ -204,7 +204,7 @@ async fn after_429_nothing_is_sent_until_the_time_is_over() {
         for what in [PLACE, CANCEL, AMEND] {
             assert_eq!(do_it(&client, what).await, CommandOutcome::Rejected(OrderReason::RateLimit));
         }
-        assert!(client.query("BTCUSDT", &id()).await.is_none());
+        assert!(client.query("BTCUSDT", &id(), 1).await.is_none());
         let error = client.account().await.unwrap_err().to_string();
         assert!(error.contains("wants to hear nothing from this address; try again in 1."), "{error}");
         assert_eq!(venue.seen("").len(), seen, "nothing was sent");
@@ -247,7 +247,7 @@ async fn a_wrong_clock_is_set_again_whoever_finds_out() {
         venue.script(what, [wrong()]);
         match what {
             PLACE => assert_eq!(do_it(&client, what).await, CommandOutcome::Rejected(OrderReason::Other)),
-            QUERY => assert!(client.query("BTCUSDT", &id()).await.is_none()),
+            QUERY => assert!(client.query("BTCUSDT", &id(), 1).await.is_none()),
             _ => assert!(client.account().await.is_err()),
         }
         told.notice("finds our clock wrong").await;
@@ -270,7 +270,7 @@ async fn questions_are_answered_or_not() {
             Reply::Drop,
         ],
     );
-    let query = async || client.query("LTCBTC", &id()).await;
+    let query = async || client.query("LTCBTC", &id(), 1).await;
     assert!(matches!(query().await, Some(VenueEvent::Queried { report: Some(_), .. })));
     assert!(matches!(query().await, Some(VenueEvent::Queried { report: None, .. })));
     assert_eq!(query().await, None);

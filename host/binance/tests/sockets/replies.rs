@@ -144,7 +144,7 @@ async fn a_list_is_known_not_known_or_nobody_says() {
     let (client, ..) = venue.client().await;
     let told = |orders: Option<Vec<&str>>| {
         let orders = orders.map(|names| names.into_iter().map(id).collect());
-        Some(VenueEvent::ListQueried { list: id("h2USkA5YQpaXHPIrkd96xE"), orders })
+        Some(VenueEvent::ListQueried { list: id("h2USkA5YQpaXHPIrkd96xE"), question: 4, orders })
     };
     let names = vec!["qD1gy3kc3Gx0rihm9Y3xwS", "ARzZ9I00CPM8i3NhmU9Ega"];
     let cases = [
@@ -157,6 +157,6 @@ async fn a_list_is_known_not_known_or_nobody_says() {
     ];
     for (reply, wanted) in cases {
         venue.script(QUERY_LIST, [reply.clone()]);
-        assert_eq!(client.query_list(&id("h2USkA5YQpaXHPIrkd96xE")).await, wanted, "{reply:?}");
+        assert_eq!(client.query_list(&id("h2USkA5YQpaXHPIrkd96xE"), 4).await, wanted, "{reply:?}");
     }
 }

@@ -192,8 +192,8 @@ impl Host {
                     Output::CancelList { symbol, list } => {
                         self.spawn(async move { Some(Input::Venue(client.cancel_list(&symbol, &list).await)) });
                     }
-                    Output::QueryList { list } => {
-                        self.spawn(async move { client.query_list(&list).await.map(Input::Venue) });
+                    Output::QueryList { list, question } => {
+                        self.spawn(async move { client.query_list(&list, question).await.map(Input::Venue) });
                     }
                     Output::Cancel { symbol, client_order_id } => {
                         self.spawn(async move { Some(Input::Venue(client.cancel(&symbol, &client_order_id).await)) });
@@ -201,15 +201,15 @@ impl Host {
                     Output::Amend { symbol, client_order_id, quantity } => self.spawn(async move {
                         Some(Input::Venue(client.amend(&symbol, &client_order_id, quantity).await))
                     }),
-                    Output::Query { symbol, client_order_id } => {
-                        self.spawn(async move { client.query(&symbol, &client_order_id).await.map(Input::Venue) });
+                    Output::Query { symbol, client_order_id, question } => {
+                        self.spawn(async move { client.query(&symbol, &client_order_id, question).await.map(Input::Venue) });
                     }
                     Output::Trades { symbol, client_order_id, venue_order_id } => self.spawn(async move {
                         let fills = client.trades(&symbol, venue_order_id).await.ok()?;
                         Some(Input::Trades(client_order_id, fills))
                     }),
                     Output::History { .. } => {}
-                    Output::Unattributed { what } => self.told.push(what),
+                    Output::Unattributed { what } | Output::Alarm { what } => self.told.push(what),
                 }
             }
         }

@@ -38,8 +38,8 @@ pub(super) async fn run(
                 let answer = client.cancel_list(&symbol, &list).await;
                 tell(&client, &hub, answer);
             })),
-            Output::QueryList { list } => drop(tokio::spawn(async move {
-                if let Some(answer) = client.query_list(&list).await {
+            Output::QueryList { list, question } => drop(tokio::spawn(async move {
+                if let Some(answer) = client.query_list(&list, question).await {
                     tell(&client, &hub, answer);
                 }
             })),
@@ -51,9 +51,9 @@ pub(super) async fn run(
                 let answer = client.amend(&symbol, &client_order_id, quantity).await;
                 tell(&client, &hub, answer);
             })),
-            Output::Query { symbol, client_order_id } => drop(tokio::spawn(async move {
+            Output::Query { symbol, client_order_id, question } => drop(tokio::spawn(async move {
                 // No answer is no harm: the engine asks again.
-                if let Some(answer) = client.query(&symbol, &client_order_id).await {
+                if let Some(answer) = client.query(&symbol, &client_order_id, question).await {
                     tell(&client, &hub, answer);
                 }
             })),
@@ -76,7 +76,7 @@ pub(super) async fn run(
                 }));
             }
             // The engine's thread keeps these for itself.
-            Output::Deliver { .. } | Output::Unattributed { .. } => {}
+            Output::Deliver { .. } | Output::Unattributed { .. } | Output::Alarm { .. } => {}
         }
     }
 }

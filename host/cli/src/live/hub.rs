@@ -206,6 +206,10 @@ impl State {
                 Output::Unattributed { what } => {
                     self.feed.say(format!("the venue told of what no plugin owns: {what}"))
                 }
+                Output::Alarm { what } => {
+                    self.feed.problem(what.clone());
+                    self.feed.say(what);
+                }
                 // The courier ends only after the engine.
                 other => drop(self.courier.send(other)),
             }

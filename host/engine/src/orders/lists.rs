@@ -6,7 +6,7 @@ use ringfence_model::event::{OrderChange, OrderReason};
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome};
 use ringfence_model::{Decimal, OrderStatus, Timestamp};
 
-use super::{Cancel, End, NEVER_ARRIVED_AFTER, Orders, Placed};
+use super::{Cancel, End, NEVER_ARRIVES_AFTER, Orders, Placed};
 use crate::actions::Output;
 
 /// A list with orders that are not final.
@@ -18,6 +18,8 @@ pub(super) struct List {
     /// The venue has said that it has the list, by any of its orders.
     pub(super) arrived: bool,
     sent_at: Timestamp,
+    /// "Not found" is final from this question on.
+    final_from: Option<u64>,
 }
 
 impl Orders {
@@ -25,7 +27,7 @@ impl Orders {
     pub(crate) fn place_list(&mut self, now: Timestamp, id: &ClientOrderId, orders: Vec<(ClientOrderId, Placed)>) {
         let Some(symbol) = orders.first().map(|(_, placed)| placed.symbol.clone()) else { return };
         let names = orders.iter().map(|(name, _)| name.clone()).collect();
-        self.lists.insert(id.clone(), List { symbol, orders: names, arrived: false, sent_at: now });
+        self.lists.insert(id.clone(), List { symbol, orders: names, arrived: false, sent_at: now, final_from: None });
         for (name, placed) in orders {
             self.place(now, name.clone(), placed);
             if let Some(tracked) = self.tracked.get_mut(&name) {
@@ -52,7 +54,8 @@ impl Orders {
     /// Cancels all that is left of a list, with one request.
     pub(super) fn cancel_list(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         let Some(list) = self.lists.get(id) else { return };
-        if list.arrived {
+        let there = |order: &ClientOrderId| self.tracked.get(order).is_some_and(super::Tracked::may_be_there);
+        if list.arrived || list.orders.iter().any(there) {
             self.send_cancel_list(now, id, out);
             return;
         }
@@ -63,12 +66,11 @@ impl Orders {
         }
     }
 
-    fn send_cancel_list(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
+    pub(super) fn send_cancel_list(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         let Some(symbol) = self.lists.get(id).map(|list| list.symbol.clone()) else { return };
         for order in self.orders_of(id) {
             if let Some(tracked) = self.tracked.get_mut(&order).filter(|tracked| tracked.end.is_none()) {
-                tracked.cancel = Cancel::Sent;
-                tracked.status = OrderStatus::PendingCancel;
+                tracked.cancel_is_sent();
                 tracked.asked_at = now;
             }
         }
@@ -98,14 +100,20 @@ impl Orders {
                 tracked.asked_at = now;
             }
         }
-        out.push(Output::QueryList { list: id.clone() });
+        let question = self.questions.next();
+        if let Some(list) = self.lists.get_mut(id)
+            && now.since(list.sent_at) >= NEVER_ARRIVES_AFTER
+        {
+            list.final_from.get_or_insert(question);
+        }
+        out.push(Output::QueryList { list: id.clone(), question });
     }
 
     /// Asks for each order of a list that is there.
     fn ask_orders_of(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         for order in self.orders_of(id) {
             if let Some(tracked) = self.tracked.get_mut(&order) {
-                tracked.ask(now, &order, out);
+                tracked.ask(&mut self.questions, now, &order, out);
             }
         }
     }
@@ -119,9 +127,9 @@ impl Orders {
     }
 
     /// The venue does not know the list.
-    pub(crate) fn list_not_found(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
+    pub(crate) fn list_not_found(&mut self, now: Timestamp, id: &ClientOrderId, question: u64, out: &mut Vec<Output>) {
         // It may still be on its way; only time makes the answer final.
-        let never = |list: &super::List| !list.arrived && now.since(list.sent_at) >= NEVER_ARRIVED_AFTER;
+        let never = |list: &super::List| !list.arrived && list.final_from.is_some_and(|from| question >= from);
         if self.lists.get(id).is_some_and(never) {
             self.reject_list(now, id, OrderReason::NotFound, true, out);
         }
@@ -157,6 +165,14 @@ impl Orders {
         let arrived = self.lists.get(id).is_some_and(|list| list.arrived);
         match (kind, outcome) {
             // Details come as reports.
+            (CommandKind::Place, CommandOutcome::Accepted) => {
+                if let Some(list) = self.lists.get_mut(id) {
+                    list.arrived = true;
+                }
+                if self.is_held(id) {
+                    self.send_cancel_list(now, id, out);
+                }
+            }
             (_, CommandOutcome::Accepted) => {}
             (CommandKind::Place, CommandOutcome::Rejected(reason)) if !arrived => {
                 self.reject_list(now, id, *reason, false, out);
@@ -171,6 +187,10 @@ impl Orders {
                         tracked.tell(now, tracked.update(OrderChange::Unknown, OrderReason::None, false), out);
                     }
                 }
+                // Wanted gone: it may be there, and a cancel waits for no question.
+                if self.is_held(id) {
+                    self.send_cancel_list(now, id, out);
+                }
                 if arrived {
                     self.ask_orders_of(now, id, out);
                 } else {
@@ -181,28 +201,47 @@ impl Orders {
             (_, CommandOutcome::Rejected(OrderReason::NotFound)) => {
                 for order in self.orders_of(id) {
                     let Some(tracked) = self.tracked.get_mut(&order) else { continue };
-                    if tracked.end.is_none() && tracked.cancel == Cancel::Sent {
+                    if tracked.end.is_some() || tracked.cancel != Cancel::Sent {
+                        continue;
+                    }
+                    // It was before the list, or comes after another that did it.
+                    if !arrived || tracked.cancel_in_doubt {
+                        tracked.cancel = Cancel::Held;
+                    } else {
                         tracked.cancel = Cancel::No;
                         tracked.status = if tracked.accepted { tracked.open_status() } else { OrderStatus::Unknown };
                         let update = tracked.update(OrderChange::CancelRejected, OrderReason::NotFound, false);
                         tracked.tell(now, update, out);
                     }
                 }
-                self.ask_orders_of(now, id, out);
+                if arrived {
+                    self.ask_orders_of(now, id, out);
+                }
             }
-            // Wanted gone: it is asked for by the clock, and cancelled again if it is there. Twice is the same as once.
-            (_, CommandOutcome::Rejected(_)) => self.hold_cancel(id),
+            // Wanted gone: the clock cancels it again. Twice is the same as once.
+            (_, CommandOutcome::Rejected(_)) => self.hold_cancel(id, false),
             (_, CommandOutcome::Unknown) => {
-                self.hold_cancel(id);
-                self.ask_orders_of(now, id, out);
+                self.hold_cancel(id, true);
+                if arrived {
+                    self.ask_orders_of(now, id, out);
+                }
             }
         }
     }
 
-    fn hold_cancel(&mut self, id: &ClientOrderId) {
+    /// It is wanted gone, and no cancel is under way.
+    fn is_held(&self, id: &ClientOrderId) -> bool {
+        self.orders_of(id)
+            .iter()
+            .filter_map(|order| self.tracked.get(order))
+            .any(|tracked| tracked.cancel == Cancel::Held && tracked.end.is_none())
+    }
+
+    fn hold_cancel(&mut self, id: &ClientOrderId, in_doubt: bool) {
         for order in self.orders_of(id) {
             if let Some(tracked) = self.tracked.get_mut(&order).filter(|tracked| tracked.cancel == Cancel::Sent) {
                 tracked.cancel = Cancel::Held;
+                tracked.cancel_in_doubt |= in_doubt;
             }
         }
     }

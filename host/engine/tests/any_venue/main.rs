@@ -300,7 +300,7 @@ impl World {
         for output in out {
             match output {
                 Output::Deliver { ts, body, .. } => self.deliver(ts, body),
-                Output::Unattributed { what } => panic!("{what}"),
+                Output::Unattributed { what } | Output::Alarm { what } => panic!("{what}"),
                 other => self.wire.push_back(other),
             }
         }
@@ -338,10 +338,10 @@ impl World {
                 };
                 (list, CommandKind::Cancel, outcome)
             }
-            Output::QueryList { list } => {
+            Output::QueryList { list, question } => {
                 if fate > 1 {
                     let orders = self.venue.list(&list);
-                    self.tell(VenueEvent::ListQueried { list, orders });
+                    self.tell(VenueEvent::ListQueried { list, question, orders });
                 }
                 return;
             }
@@ -358,11 +358,11 @@ impl World {
                     if fate == 0 { lost.clone() } else { self.venue.amend(now, &client_order_id.0, quantity) };
                 (client_order_id, CommandKind::Amend, outcome)
             }
-            Output::Query { client_order_id, .. } => {
+            Output::Query { client_order_id, question, .. } => {
                 if fate > 1 {
                     let known = self.venue.orders.contains_key(&client_order_id.0);
                     let report = known.then(|| self.venue.report(&client_order_id.0, now, None, false));
-                    self.tell(VenueEvent::Queried { client_order_id, report });
+                    self.tell(VenueEvent::Queried { client_order_id, question, report });
                 }
                 return;
             }

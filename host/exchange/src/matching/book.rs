@@ -348,6 +348,7 @@ impl Book {
         Snapshot {
             instrument,
             last_update_id: self.update_id,
+            best: None,
             bids: self.rows(Side::Buy, limit),
             asks: self.rows(Side::Sell, limit),
         }

@@ -33,7 +33,7 @@ impl Play {
 
     fn snapshot(&mut self, bids: Vec<Level>, asks: Vec<Level>) -> Vec<Reached> {
         self.update_id += 1;
-        let book = Snapshot { instrument: InstrumentId(0), last_update_id: self.update_id, bids, asks };
+        let book = Snapshot { instrument: InstrumentId(0), last_update_id: self.update_id, best: None, bids, asks };
         self.book.play_snapshot(self.told(false), &book)
     }
 
@@ -465,6 +465,7 @@ fn the_newest_of_quote_and_depth_decides_the_best_level() {
     let snapshot = Snapshot {
         instrument: InstrumentId(0),
         last_update_id: 10,
+        best: None,
         bids: vec![row(99, 5), row(98, 1)],
         asks: vec![row(101, 3)],
     };

@@ -316,6 +316,7 @@ impl Ladder {
         Book {
             instrument: InstrumentId(0),
             last_update_id: self.update_id,
+            best: None,
             bids: rows(bid, Decimal::NEGATIVE_ONE),
             asks: rows(ask, Decimal::ONE),
         }
