@@ -83,13 +83,7 @@ impl Venue {
     }
 
     /// Asks for one order, as the engine's question of this number.
-    pub fn query(
-        &mut self,
-        now: Timestamp,
-        symbol: &str,
-        id: &ClientOrderId,
-        question: u64,
-    ) -> Option<VenueEvent> {
+    pub fn query(&mut self, now: Timestamp, symbol: &str, id: &ClientOrderId, question: u64) -> Option<VenueEvent> {
         let response = self.send(now, &request::query(symbol, id), true);
         answer::query(id, question, response.status, response.body.as_bytes())
     }

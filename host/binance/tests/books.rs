@@ -49,7 +49,13 @@ impl Truth {
     }
 
     fn book(&self, count: usize) -> Book {
-        Book { instrument: InstrumentId(0), last_update_id: self.number(count), best: None, bids: self.bids(count), asks: vec![] }
+        Book {
+            instrument: InstrumentId(0),
+            last_update_id: self.number(count),
+            best: None,
+            bids: self.bids(count),
+            asks: vec![],
+        }
     }
 
     /// The changes after `from` up to `to` as one message. Futures begin `U` anywhere in the hole before the first.

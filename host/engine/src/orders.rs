@@ -367,7 +367,9 @@ impl Orders {
             // It is kept as open and asked for until the venue says what is known.
             tracked.doubt.get_or_insert(self.questions.upcoming());
             if !std::mem::replace(&mut tracked.strange, true) {
-                out.push(Output::Alarm { what: format!("order {}: the venue gives it a state that is new here", id.0) });
+                out.push(Output::Alarm {
+                    what: format!("order {}: the venue gives it a state that is new here", id.0),
+                });
             }
         }
         tracked.venue_filled = tracked.venue_filled.max(report.filled);

@@ -203,10 +203,8 @@ fn not_found_is_believed_only_when_the_order_can_not_arrive_any_more() {
     let late = world.question;
     let out = world.clock(at(33));
     assert!(world.asks(&out));
-    let out = world.tell(
-        at(34),
-        VenueEvent::Queried { client_order_id: world.id.clone(), question: late, report: None },
-    );
+    let out =
+        world.tell(at(34), VenueEvent::Queried { client_order_id: world.id.clone(), question: late, report: None });
     assert_eq!(changes(&out), [], "asked at 28 s");
     let out = world.not_found(at(35));
     assert_eq!(changes(&out), [OrderChange::Rejected]);
@@ -351,7 +349,8 @@ fn what_the_venue_says_after_an_orders_end_is_booked_and_told() {
     let gone = ExecutionReport { fill: None, ..world.report(at(3), OrderStatus::Canceled, &[1]) };
     assert_eq!(changes(&world.tell(at(3), VenueEvent::Report(gone.clone()))), [OrderChange::Canceled]);
     // The same once more is no news.
-    for old in [gone, world.report(at(2), OrderStatus::PartiallyFilled, &[1]), world.report(at(1), OrderStatus::Accepted, &[])]
+    for old in
+        [gone, world.report(at(2), OrderStatus::PartiallyFilled, &[1]), world.report(at(1), OrderStatus::Accepted, &[])]
     {
         assert_eq!(world.tell(at(4), VenueEvent::Report(old)), []);
     }
@@ -404,7 +403,8 @@ fn a_state_that_nobody_knows_is_asked_for_until_it_is_known() {
     let out = world.clock(at(6));
     assert!(world.asks(&out));
     let strange = world.report(at(6), OrderStatus::Unknown, &[1]);
-    let event = VenueEvent::Queried { client_order_id: world.id.clone(), question: world.question, report: Some(strange) };
+    let event =
+        VenueEvent::Queried { client_order_id: world.id.clone(), question: world.question, report: Some(strange) };
     assert_eq!(alarms(&world.tell(at(7), event)), 0, "told once");
     let out = world.clock(at(11));
     assert!(world.asks(&out));

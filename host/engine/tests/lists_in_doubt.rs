@@ -234,7 +234,11 @@ fn it_is_asked_for_as_one_until_the_venue_answers() {
 #[test]
 fn when_one_order_is_there_all_of_them_are() {
     let mut world = World::in_doubt();
-    let found = VenueEvent::ListQueried { list: id("L1"), question: world.question, orders: Some(vec![id("1"), id("2"), id("3")]) };
+    let found = VenueEvent::ListQueried {
+        list: id("L1"),
+        question: world.question,
+        orders: Some(vec![id("1"), id("2"), id("3")]),
+    };
     assert_eq!(world.venue(at(2), found), ask(&["1", "2", "3"]));
     // An answer of a database that lags is no end any more.
     assert_eq!(world.not_found(at(60)), []);

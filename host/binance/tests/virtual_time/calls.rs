@@ -108,10 +108,16 @@ fn lists_are_placed_asked_for_and_cancelled_as_one() {
         let client = &desk.host.client;
         let (above, below) = desk.pair("a", "b");
         let oco = VenueList::Oco { above: above.clone(), below: below.clone() };
-        assert_eq!(client.query_list(&id("L"), 3).await, Some(VenueEvent::ListQueried { list: id("L"), question: 3, orders: None }));
+        assert_eq!(
+            client.query_list(&id("L"), 3).await,
+            Some(VenueEvent::ListQueried { list: id("L"), question: 3, orders: None })
+        );
         assert_eq!(outcome(&client.place_list(&id("L"), &oco, false).await), CommandOutcome::Accepted);
         let orders = Some(vec![id("b"), id("a")]);
-        assert_eq!(client.query_list(&id("L"), 3).await, Some(VenueEvent::ListQueried { list: id("L"), question: 3, orders }));
+        assert_eq!(
+            client.query_list(&id("L"), 3).await,
+            Some(VenueEvent::ListQueried { list: id("L"), question: 3, orders })
+        );
         assert_eq!(desk.open().await, ["a", "b"]);
         assert_eq!(client.open_lists().await.unwrap().len(), 1);
         assert_eq!(outcome(&client.cancel_list("BTCUSDT", &id("L")).await), CommandOutcome::Accepted);

@@ -202,7 +202,9 @@ impl Host {
                         Some(Input::Venue(client.amend(&symbol, &client_order_id, quantity).await))
                     }),
                     Output::Query { symbol, client_order_id, question } => {
-                        self.spawn(async move { client.query(&symbol, &client_order_id, question).await.map(Input::Venue) });
+                        self.spawn(
+                            async move { client.query(&symbol, &client_order_id, question).await.map(Input::Venue) },
+                        );
                     }
                     Output::Trades { symbol, client_order_id, venue_order_id } => self.spawn(async move {
                         let fills = client.trades(&symbol, venue_order_id).await.ok()?;
@@ -381,6 +383,21 @@ impl Host {
                 if let Some(order) = one(chance) {
                     drop(self.desk.amend(now, order, Decimal::new(1, 4), 0));
                 }
+            }
+        }
+        self.settle();
+    }
+
+    /// Rests orders at the best prices and behind them.
+    pub(crate) fn quote_both_sides(&mut self) {
+        let now = self.client.now();
+        let (_, quote) = self.desk.last_quote(BTC, 0).expect("a market");
+        for step in 0..5 {
+            let away = Decimal::from(step * 4);
+            for (side, price) in [(Side::Buy, quote.bid_price - away), (Side::Sell, quote.ask_price + away)] {
+                let kind = OrderKind::LimitMaker { quantity: Decimal::new(1, 3), price };
+                let order = NewOrder { instrument: BTC, side, kind, reduce_only: false, tag: None };
+                self.desk.submit(now, order, 0).expect("it is within the limits");
             }
         }
         self.settle();

@@ -1,5 +1,6 @@
 //! One schedule: orders while everything goes wrong, then quiet; and what must hold then.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ringfence_exchange::{AccountConfig, Bustle, Exchange, ExchangeConfig, SymbolConfig};
@@ -155,6 +156,38 @@ fn run(seed: u64, trace: Trace) -> (Happened, Trace) {
         let trace = std::mem::replace(&mut world.0.lock().unwrap().trace, Trace::Off);
         (happened, trace)
     })
+}
+
+/// A subscription dies while its connection lives and answers pings: nothing tells, but a fill is not lost for ever.
+#[test]
+fn a_silent_user_stream_costs_no_fill() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let world = world(5);
+        world.0.lock().unwrap().advance();
+        let mut host = Host::start(world.clone()).await;
+        for _ in 0..20 {
+            beat(&world, &mut host).await;
+        }
+        // Orders stand at the market; from here on nobody says what becomes of them.
+        host.quote_both_sides();
+        for _ in 0..5 {
+            beat(&world, &mut host).await;
+        }
+        assert!(untold(&world, &host).is_empty());
+        world.0.lock().unwrap().mute = true;
+        for _ in 0..600 {
+            beat(&world, &mut host).await;
+        }
+        let missed = untold(&world, &host);
+        assert!(!missed.is_empty(), "nothing happened, or somebody told");
+        // Five minutes after the last word on an order at the latest, and a round trip for each question.
+        for _ in 0..3_100 {
+            beat(&world, &mut host).await;
+        }
+        let still: BTreeSet<_> = untold(&world, &host).into_iter().collect();
+        assert!(missed.iter().all(|fill| !still.contains(fill)), "never told: {missed:?} {still:?}");
+    });
 }
 
 /// A printed seed is worth something only if it does the same again: every request, frame and event at its time.

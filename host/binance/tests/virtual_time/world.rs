@@ -103,6 +103,12 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     /// Nothing goes wrong any more.
     pub(crate) quiet: bool,
+    /// Of one message in so many the way takes up to two seconds.
+    slow_one_in: u64,
+    /// The venue says goodbye all the time.
+    restless: bool,
+    /// The user stream says nothing any more while its connection lives, until it is subscribed anew.
+    pub(crate) mute: bool,
     peers: BTreeMap<u64, Peer>,
     next_peer: u64,
     /// How often an order of this client order id left the host.
@@ -128,6 +134,8 @@ impl World {
         let mut chance = Chance::new(seed);
         // The machine's clock may be wrong by hours.
         let machine_ahead = i64::try_from(chance.below(7_200_000_000)).unwrap() - 3_600_000_000;
+        // A quarter of the seeds are about connections that replace each other while messages are under way.
+        let restless = seed % 4 == 3;
         Shared(Arc::new(Mutex::new(World {
             start: exchange.start(),
             advanced: exchange.start(),
@@ -136,6 +144,9 @@ impl World {
             jumped: Micros(0),
             chance,
             quiet: true,
+            slow_one_in: if restless { 8 } else { 100 },
+            restless,
+            mute: false,
             peers: BTreeMap::new(),
             next_peer: 1,
             sent: BTreeMap::new(),
@@ -233,8 +244,15 @@ impl World {
                     Kind::Streams(_) => None,
                 })
                 .collect();
+            if self.mute {
+                continue;
+            }
             for (id, subscription) in to {
-                let text = user::wrap(subscription, &message.json);
+                let mut text = user::wrap(subscription, &message.json);
+                // A proxy on the way, or a field that is new: nobody can read it.
+                if !self.quiet && self.chance.one_in(100) {
+                    text.truncate(40);
+                }
                 let twice = !self.quiet && self.chance.one_in(40);
                 for _ in 0..=usize::from(twice) {
                     self.push(id, Message::text(text.clone()));
@@ -245,8 +263,11 @@ impl World {
 
     /// Sends to a client, in order, after a while.
     fn push(&mut self, id: u64, message: Message) {
-        let delay =
-            if !self.quiet && self.chance.one_in(100) { self.chance.below(2_000) } else { self.chance.below(20) };
+        let delay = if !self.quiet && self.chance.one_in(self.slow_one_in) {
+            self.chance.below(2_000)
+        } else {
+            self.chance.below(20)
+        };
         let began = self.began;
         let mut due = None;
         if let Some(peer) = self.peers.get_mut(&id).filter(|peer| !peer.dead) {
@@ -277,7 +298,7 @@ impl World {
             return;
         };
         let id = *id;
-        let what = self.chance.below(8);
+        let what = if self.restless && self.chance.one_in(2) { 3 } else { self.chance.below(8) };
         self.note(false, || format!("disturbance {what} of socket {id}"));
         match what {
             0..=2 => self.cut(id),
