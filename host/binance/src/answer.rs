@@ -16,6 +16,8 @@ use crate::error::{Class, Order, classify};
 const NO_SUCH_ORDER: i64 = -2_013;
 /// The timestamp is outside of the window: the clock must be set again.
 pub const BAD_TIMESTAMP: i64 = -1_021;
+/// An order breaks a filter.
+pub const BROKEN_FILTER: i64 = -1_013;
 /// One half of a cancel-replace was done.
 const PARTLY_REPLACED: i64 = -2_021;
 /// No half of a cancel-replace was done.
@@ -32,7 +34,7 @@ pub fn error_code(body: &[u8]) -> Option<i64> {
 fn reason(error: &ErrorBody) -> OrderReason {
     let says = |words: &str| error.msg.to_ascii_lowercase().contains(words);
     match error.code {
-        -1_013 | -1_111 => OrderReason::Filter,
+        BROKEN_FILTER | -1_111 => OrderReason::Filter,
         -2_011 | NO_SUCH_ORDER if says("unknown order") || says("does not exist") => OrderReason::NotFound,
         -2_010 | -2_011 if says("insufficient balance") => OrderReason::InsufficientBalance,
         -2_010 if says("immediately match") => OrderReason::WouldMatch,

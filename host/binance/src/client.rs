@@ -11,6 +11,7 @@
 //! | `socket` | opening a socket |
 //! | `state` | what outlives a restart |
 //! | `streams` | the sockets of market streams |
+//! | `rules` | notices that the venue has changed its rules |
 //! | `timekeeper` | keeps the estimate of the venue's clock |
 //! | `books` | depth snapshots for their depth streams |
 //! | `api` | the WebSocket API: orders and user data |
@@ -22,6 +23,7 @@ pub mod checkup;
 pub mod net;
 mod orders;
 mod rest;
+mod rules;
 mod socket;
 mod state;
 mod streams;
@@ -226,6 +228,8 @@ struct Shared {
     unparsed: AtomicU64,
     /// The venue has found our timestamp wrong.
     clock_wrong: Notify,
+    /// The venue has refused an order by a filter.
+    filter_refused: Notify,
     sink: Sink,
 }
 
@@ -246,6 +250,7 @@ impl Shared {
             received: AtomicU64::new(0),
             unparsed: AtomicU64::new(0),
             clock_wrong: Notify::new(),
+            filter_refused: Notify::new(),
             sink,
         }
     }
@@ -366,6 +371,7 @@ impl Client {
         let mut tasks = vec![
             tokio::spawn(streams::run(Arc::clone(&shared), inbox, stopped.clone())),
             tokio::spawn(timekeeper::run(Arc::clone(&shared), stopped.clone())),
+            tokio::spawn(rules::run(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(state::run(Arc::clone(&shared), stopped.clone())),
         ];
         if let Some(credentials) = shared.config.credentials.clone() {

@@ -123,14 +123,14 @@ pub fn classify(status: u16, code: Option<i64>) -> Verdict {
         // For spot every 5xx is unknown, whatever its text says; the code may still tell how the venue is.
         (500.., Some(known)) if known.class.is_the_venues_failure() => of(known.class, Order::Unknown),
         (500.., _) => of(Class::UnknownStatus, Order::Unknown),
-        (409, None) => of(Class::Partial, Order::NotPlaced),
+        // One half of a cancel-replace was done, and nobody can read which.
+        (409, None) => of(Class::Partial, Order::Unknown),
         (400..500, Some(known)) => of(known.class, known.order),
-        // A proxy gave up waiting: the request may have gone on.
-        (408, None) => of(Class::UnknownStatus, Order::Unknown),
         (401, None) => of(Class::Auth, Order::NotPlaced),
-        // The firewall answers 403 in HTML: the request never came to the venue, and must not be repeated.
-        (400..500, None) => of(Class::BadRequest, Order::NotPlaced),
-        // Neither success nor refusal, for example a redirect: whoever answered is not the venue.
+        // Whoever answered would not take the request as it is. The firewall answers 403 in HTML: it must not be repeated.
+        (400 | 403..=406 | 410..=417 | 422 | 426 | 428 | 431 | 451, None) => of(Class::BadRequest, Order::NotPlaced),
+        // All other 4xx without a code that is known are of proxies that gave up waiting (408, 460, 499): the request may
+        // have gone on. Neither success nor refusal, for example a redirect: whoever answered is not the venue.
         _ => of(Class::UnknownStatus, Order::Unknown),
     }
 }
@@ -196,9 +196,14 @@ mod tests {
             (403, Class::BadRequest, Order::NotPlaced),
             (404, Class::BadRequest, Order::NotPlaced),
             (408, Class::UnknownStatus, Order::Unknown),
-            (409, Class::Partial, Order::NotPlaced),
+            (409, Class::Partial, Order::Unknown),
             (418, Class::RateLimit, Order::NotPlaced),
             (429, Class::RateLimit, Order::NotPlaced),
+            (413, Class::BadRequest, Order::NotPlaced),
+            (414, Class::BadRequest, Order::NotPlaced),
+            (425, Class::UnknownStatus, Order::Unknown),
+            (460, Class::UnknownStatus, Order::Unknown),
+            (499, Class::UnknownStatus, Order::Unknown),
             (301, Class::UnknownStatus, Order::Unknown),
             (500, Class::UnknownStatus, Order::Unknown),
             (504, Class::UnknownStatus, Order::Unknown),

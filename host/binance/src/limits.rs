@@ -218,7 +218,7 @@ impl Limits {
                 counter.begin(now, self.margin, cost);
                 for saved in &early.saved {
                     if saved.is(&counter) {
-                        counter.at_least(saved.window, saved.used);
+                        counter.at_least(saved.window, saved.used.saturating_add(cost));
                     }
                 }
                 for (at, reading) in &early.readings {

@@ -14,7 +14,7 @@ use ringfence_model::venue::VenueEvent;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::config::Config;
+use crate::config::{Config, VenueKind};
 use crate::{credentials, live};
 
 /// How long the first message of a stream may take.
@@ -81,7 +81,13 @@ struct Report {
     key_kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Permissions>,
+    /// The venue knows what a key may do: silence of it is no good sign.
+    #[serde(skip)]
+    has_wallet: bool,
 }
+
+/// Where nobody says whether a key may withdraw.
+const LOOK_YOURSELF: &str = "look at the key's page at the venue: withdrawals must be off";
 
 /// Looks, and tells; whether a run would work.
 pub(crate) fn run(args: &DoctorArgs, config: Config) -> anyhow::Result<bool> {
@@ -98,7 +104,8 @@ pub(crate) fn run(args: &DoctorArgs, config: Config) -> anyhow::Result<bool> {
 }
 
 async fn examine(config: Config) -> anyhow::Result<Report> {
-    let mut report = Report { venue: config.venue.kind.name(), ..Report::default() };
+    let kind = config.venue.kind;
+    let mut report = Report { venue: kind.name(), has_wallet: kind == VenueKind::Binance, ..Report::default() };
     let (client, server) = if config.venue.kind.is_embedded() {
         let (client, server) = live::sim_client(&config).await?;
         (client, Some(server))
@@ -248,8 +255,11 @@ impl Report {
         }
         match checkup.permissions().await {
             Ok(Some(permissions)) => self.permissions(permissions),
+            Ok(None) if self.has_wallet => {
+                self.add("permissions", Verdict::Warning, "nobody told what the key may do", Some(LOOK_YOURSELF));
+            }
             Ok(None) => self.add("permissions", Verdict::Ok, "this venue does not tell what a key may do", None),
-            Err(error) => self.add("permissions", Verdict::Warning, error.to_string(), None),
+            Err(error) => self.add("permissions", Verdict::Warning, error.to_string(), Some(LOOK_YOURSELF)),
         }
         true
     }

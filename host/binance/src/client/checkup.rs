@@ -41,20 +41,18 @@ pub struct Rules {
     pub symbols: Vec<(String, String)>,
 }
 
-/// What a key may do. The venue has many more fields; these matter to a strategy host.
+/// What a key may do. The venue has many more fields; these matter to a strategy host. An answer without one of those
+/// that decide is not read as a "no".
 ///
 /// Source: Binance, "Wallet", `GET /sapi/v1/account/apiRestrictions`; on the live venue only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct Permissions {
     /// The key works from listed addresses only.
-    #[serde(default)]
     pub ip_restrict: bool,
     /// Reading the account.
-    #[serde(default)]
     pub enable_reading: bool,
     /// Taking money out. A strategy host never needs it.
-    #[serde(default)]
     pub enable_withdrawals: bool,
     /// Moving money between accounts.
     #[serde(default)]
@@ -63,7 +61,6 @@ pub struct Permissions {
     #[serde(default)]
     pub permits_universal_transfer: bool,
     /// Placing spot orders.
-    #[serde(default)]
     pub enable_spot_and_margin_trading: bool,
 }
 

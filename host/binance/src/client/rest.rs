@@ -6,7 +6,7 @@ use ringfence_model::Micros;
 
 use super::transport::{HttpCall, HttpError};
 use super::{ClientError, Shared, lock, seconds};
-use crate::answer::{BAD_TIMESTAMP, error_code};
+use crate::answer::{BAD_TIMESTAMP, BROKEN_FILTER, error_code};
 use crate::breaker::{Change, Family};
 use crate::error::classify;
 use crate::limits::counter::Reading;
@@ -223,6 +223,9 @@ impl Shared {
         self.heed(status, code, retry_after);
         if signed && (400..500).contains(&status) && code == Some(BAD_TIMESTAMP) {
             self.mend_clock();
+        }
+        if signed && code == Some(BROKEN_FILTER) {
+            self.filter_refused.notify_one();
         }
     }
 

@@ -47,6 +47,8 @@ fn store(file: &Path, state: &State) -> std::io::Result<()> {
     let text = serde_json::to_string(state)?;
     let mut opened = std::fs::File::create(&fresh)?;
     opened.write_all(text.as_bytes())?;
+    // A name that is on the disk before its content would be an empty file after a loss of power, and a ban forgotten.
+    opened.sync_all()?;
     drop(opened);
     std::fs::rename(&fresh, file)
 }
@@ -87,7 +89,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>)
         };
         let state = shared.state();
         if saved.as_ref() != Some(&state) {
-            shared.save_state();
+            // The disk may take its time; nobody else shall wait for it. A failure is told there.
+            let of = Arc::clone(&shared);
+            drop(tokio::task::spawn_blocking(move || of.save_state()).await);
             saved = Some(state);
         }
         if over {

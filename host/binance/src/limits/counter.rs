@@ -198,8 +198,10 @@ impl Counter {
         if window > self.window {
             self.ended = if window == self.window.saturating_add(1) { self.late } else { 0 };
             self.late = 0;
+        } else {
+            // The clock was set back, or is less sure than it was: what was counted may be of the window to come.
+            self.late = self.ended;
         }
-        // A clock that was set back forgets nothing: what was counted may be of the present.
         self.window = window;
         true
     }

@@ -3,8 +3,8 @@
 use ringfence_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
 use super::counter::Counter;
+use super::{Early, Limits};
 
 /// The limits' state as it is written to a file. Times are microseconds of the venue's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -37,22 +37,47 @@ impl SavedCounter {
     }
 }
 
+impl Early {
+    /// What an earlier run has left, with all that was sent since: more than the venue counts at the most.
+    fn saved(&self) -> Vec<SavedCounter> {
+        let sent = |word: &str| match word {
+            "weight" => self.cost.weight,
+            "orders" => self.cost.orders,
+            _ => self.requests,
+        };
+        let mut all: Vec<_> = self
+            .saved
+            .iter()
+            .map(|left| SavedCounter { used: left.used.saturating_add(sent(&left.kind)), ..left.clone() })
+            .collect();
+        for (at, reading) in &self.readings {
+            let (kind, length, used) = (reading.kind.word(), reading.length.max(1), reading.used);
+            let window = at.0 / length;
+            match all.iter_mut().find(|known| known.kind == kind && known.length == length) {
+                Some(known) if known.window == window => known.used = known.used.max(used),
+                Some(known) if known.window > window => {}
+                Some(known) => (known.window, known.used) = (window, used),
+                None => all.push(SavedCounter { kind: kind.to_owned(), length, window, used }),
+            }
+        }
+        all
+    }
+}
+
 impl Limits {
-    /// What a later start must know. What is under way counts as used.
+    /// What a later start must know. What is under way counts as used. Before the venue's rules are known it is what an
+    /// earlier run has left and what was sent since.
     pub fn save(&self) -> Saved {
+        let known = self.counters.iter().map(|counter| SavedCounter {
+            kind: counter.kind().word().to_owned(),
+            length: counter.length(),
+            window: counter.window(),
+            used: counter.used(),
+        });
         Saved {
             blocked_until: self.blocked_until.0,
             orders_blocked_until: self.orders_blocked_until.0,
-            counters: self
-                .counters
-                .iter()
-                .map(|counter| SavedCounter {
-                    kind: counter.kind().word().to_owned(),
-                    length: counter.length(),
-                    window: counter.window(),
-                    used: counter.used(),
-                })
-                .collect(),
+            counters: if self.counters.is_empty() { self.early.saved() } else { known.collect() },
             connections: self.connections.times().map(|time| time.0).collect(),
         }
     }

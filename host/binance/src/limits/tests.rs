@@ -188,6 +188,60 @@ fn a_restart_forgets_neither_bans_nor_counts() {
     );
 }
 
+/// A start that ends before the venue has told its rules (at a ban, for example) loses nothing of the run before it.
+#[test]
+fn a_start_that_fails_early_forgets_nothing() {
+    let rules =
+        [rule("REQUEST_WEIGHT", "MINUTE", 1, 100), rule("ORDERS", "DAY", 1, 10), rule("RAW_REQUESTS", "MINUTE", 5, 50)];
+    let mut limits = Limits::new(&rules);
+    let now = Timestamp(86_400 * SECOND * 20_000 + 7 * MINUTE + SECOND);
+    used_up(&mut limits, now, seat(1), Priority::Order, ORDER);
+    used_up(&mut limits, now, seat(1), Priority::Query, weight(20));
+    let mut short = Limits::default();
+    short.restore(limits.save());
+    used_up(&mut short, now, HOST, Priority::Query, weight(3));
+    let mut again = Limits::default();
+    again.restore(short.save());
+    used_up(&mut again, now, HOST, Priority::Query, weight(3));
+    again.learn(now, &rules);
+    assert_eq!(
+        again.usage(now),
+        [("weight/1m".into(), 27, 100), ("orders/1d".into(), 1, 10), ("requests/5m".into(), 4, 50)]
+    );
+    // What the venue said meanwhile is kept as well, of a window that the run before knew and of one that it did not.
+    let mut short = Limits::default();
+    short.restore(limits.save());
+    let ticket = short.admit(now, HOST, Priority::Query, weight(3)).unwrap();
+    short.settle(now, ticket, Ended::Counted, &[Reading::header("X-MBX-USED-WEIGHT-1M", "88").unwrap()]);
+    let later = now.plus(Micros(MINUTE));
+    let ticket = short.admit(later, HOST, Priority::Query, weight(3)).unwrap();
+    let (saved, mut again) = (short.save(), Limits::default());
+    short.settle(later, ticket, Ended::Counted, &[Reading::header("X-MBX-USED-WEIGHT-1M", "9").unwrap()]);
+    again.restore(saved);
+    again.learn(now, &rules);
+    assert_eq!(again.usage(now)[0], ("weight/1m".into(), 88, 100));
+    let mut again = Limits::default();
+    again.restore(short.save());
+    again.learn(later, &rules);
+    assert_eq!(again.usage(later)[0], ("weight/1m".into(), 9, 100));
+}
+
+/// A clock that is less sure than it was must not make the counter step back over a window's end and forget what it has
+/// counted behind it.
+#[test]
+fn doubt_that_grows_forgets_nothing() {
+    let mut limits = Limits::new(&[rule("REQUEST_WEIGHT", "MINUTE", 1, 100)]);
+    limits.set_margin(Micros(0));
+    let now = Timestamp(MINUTE * 7 + 3 * SECOND);
+    used_up(&mut limits, now, HOST, Priority::Query, weight(70));
+    limits.set_margin(Micros(10 * SECOND));
+    let later = now.plus(Micros(SECOND));
+    assert!(limits.admit(later, HOST, Priority::Query, weight(50)).is_err());
+    limits.set_margin(Micros(0));
+    assert_eq!(limits.usage(later.plus(Micros(SECOND)))[0].1, 70);
+    assert!(limits.admit(later.plus(Micros(SECOND)), HOST, Priority::Query, weight(50)).is_err());
+}
+
 /// What was sent and heard before the rules were known counts when they are.
 #[test]
 fn the_first_requests_count_too() {

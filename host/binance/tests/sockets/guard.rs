@@ -10,7 +10,7 @@ use ringfence_model::order::MarketSize;
 use ringfence_model::venue::{ClientOrderId, CommandOutcome, VenueEvent, VenueOrder};
 use ringfence_model::{Decimal, OrderKind, SeatId, Side};
 
-use super::venue::{Reply, SYMBOLS, Venue, assert_hush, told};
+use super::venue::{Reply, SYMBOLS, Venue, assert_hush, exchange_info, told};
 
 const PLACE: &str = "POST /api/v3/order";
 const ACCOUNT: &str = "GET /api/v3/account";
@@ -116,6 +116,49 @@ async fn what_fails_again_and_again_is_left_alone_but_the_way_out_stays_open() {
     assert_eq!(place(&client, true).await, CommandOutcome::Accepted);
     notices.notice("works again with orders").await;
     assert!(client.unwell().is_empty());
+}
+
+/// What the limits refuse is no trial of a part of the venue that had failed.
+#[tokio::test]
+async fn a_breakers_trial_is_not_used_up_by_what_is_not_sent() {
+    let mut venue = Venue::start().await;
+    let (client, mut notices, _user) = venue.client().await;
+    venue.script(ACCOUNT, (0..5).map(|_| Reply::new(503, "")));
+    for _ in 0..5 {
+        client.account().await.unwrap_err();
+    }
+    notices.notice("failed again and again with the account").await;
+    // Longer than the breaker waits before its trial.
+    venue.script(PLACE, [Reply::error(429, -1003, "Too many requests").header("Retry-After", 3)]);
+    assert_eq!(place(&client, false).await, CommandOutcome::Rejected(OrderReason::RateLimit));
+    let first = loop {
+        match client.account().await {
+            Err(error) if error.to_string().contains("wants to hear nothing") => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            other => break other,
+        }
+    };
+    first.unwrap();
+}
+
+/// The venue may make its rules stricter while the host runs; its refusal is the first that is heard of it.
+#[tokio::test]
+async fn changed_rules_are_noticed() {
+    const INFO: &str = "GET /api/v3/exchangeInfo";
+    let mut venue = Venue::start().await;
+    let (client, mut notices, _user) = venue.client().await;
+    let before = exchange_info();
+    let after = before.replace(r#""tickSize":"0.00001""#, r#""tickSize":"0.0001""#);
+    assert_ne!(before, after);
+    venue.script(INFO, [Reply::new(200, after)]);
+    venue.script(PLACE, (0..3).map(|_| Reply::error(400, -1013, "Filter failure: PRICE_FILTER")));
+    for _ in 0..3 {
+        assert_eq!(place(&client, false).await, CommandOutcome::Rejected(OrderReason::Filter));
+    }
+    let alarm = |event: &ClientEvent| matches!(event, ClientEvent::Alarm(text) if text.contains("tick size 0.00001 -> 0.0001;"));
+    notices.until("an alarm", alarm).await;
+    assert_eq!(venue.seen(INFO).len(), 2, "once at the start, once again");
 }
 
 /// One plugin's questions don't use up what another may ask.

@@ -43,7 +43,7 @@ pub(crate) fn documented(name: &str) -> String {
 }
 
 /// `exchangeInfo`: the documented symbol under other names, with limits and filters, which the documentation leaves out.
-fn exchange_info() -> String {
+pub(crate) fn exchange_info() -> String {
     let mut info: Value = serde_json::from_str(&documented("rest/exchange-information.1.json")).unwrap();
     let limit = |kind: &str, interval: &str, number: u64, limit: u64| json!({"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit});
     info["rateLimits"] = json!([
