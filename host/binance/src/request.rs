@@ -278,5 +278,6 @@ fn frame(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "request/tests.rs"]
 mod tests;

@@ -3,6 +3,7 @@
 use ringfence_model::venue::ClientOrderId;
 
 use super::market::Span;
+use super::orders::OrderName;
 use super::{Method, Request};
 
 fn get(path: &'static str, ws_method: &'static str, weight: u64) -> Request {
@@ -21,7 +22,12 @@ pub fn key_permissions() -> Request {
 
 /// `GET /api/v3/order`.
 pub fn query(symbol: &str, id: &ClientOrderId) -> Request {
-    get("/api/v3/order", "order.status", 4).with("symbol", symbol).with("origClientOrderId", &id.0)
+    query_named(symbol, OrderName::Own(id))
+}
+
+/// `GET /api/v3/order` by either of an order's names.
+pub fn query_named(symbol: &str, name: OrderName<'_>) -> Request {
+    get("/api/v3/order", "order.status", 4).with("symbol", symbol).named(name)
 }
 
 /// `GET /api/v3/openOrders` of one symbol, or (much dearer) of all.

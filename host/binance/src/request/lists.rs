@@ -30,9 +30,9 @@ fn pending_pair(request: Request, above: &VenueOrder, below: &VenueOrder) -> Req
     leg(request, "pendingBelow", "pendingBelowClientOrderId", below, false)
 }
 
-/// Strategy numbers are named leg by leg in lists; the host gives none.
+/// Strategy numbers and pegs are named leg by leg in lists; the host gives none.
 fn finish(request: Request, options: &OrderOptions) -> Request {
-    request.options(&OrderOptions { strategy_id: None, strategy_type: None, ..*options })
+    request.options(&OrderOptions { strategy_id: None, strategy_type: None, peg: None, ..*options })
 }
 
 /// `POST /api/v3/orderList/…`: all orders of a list, or none of them.

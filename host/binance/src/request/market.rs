@@ -18,7 +18,36 @@ pub struct Span {
     pub limit: Option<u32>,
 }
 
+/// Whether the venue takes orders for a symbol, as a filter of questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the venue's names")]
+pub enum SymbolStatus {
+    Trading,
+    Halt,
+    Break,
+    CancelOnly,
+}
+
+impl SymbolStatus {
+    /// The venue's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SymbolStatus::Trading => "TRADING",
+            SymbolStatus::Halt => "HALT",
+            SymbolStatus::Break => "BREAK",
+            SymbolStatus::CancelOnly => "CANCEL_ONLY",
+        }
+    }
+}
+
 impl Request {
+    /// Only of symbols that are in this state: [`depth_of`] and the tickers of one or several symbols. A single symbol that
+    /// is in another one is refused (-1220), of several it is left out.
+    #[must_use]
+    pub fn of_status(self, status: SymbolStatus) -> Self {
+        self.with("symbolStatus", status.as_str())
+    }
+
     pub(super) fn span(self, span: Span) -> Self {
         self.some(span.start, |request, start| request.number("startTime", start.as_millis()))
             .some(span.end, |request, end| request.number("endTime", end.as_millis()))
@@ -44,6 +73,16 @@ pub fn exchange_info(symbols: &[String]) -> Request {
         [one] => request.with("symbol", one),
         many => request.symbols(many),
     }
+}
+
+/// `GET /api/v3/exchangeInfo` of all symbols in a state.
+pub fn exchange_info_of(status: SymbolStatus) -> Request {
+    get("/api/v3/exchangeInfo", "exchangeInfo", 20).of_status(status)
+}
+
+/// `GET /api/v3/executionRules` of all symbols in a state.
+pub fn execution_rules_of(status: SymbolStatus) -> Request {
+    get("/api/v3/executionRules", "executionRules", 40).of_status(status)
 }
 
 /// `GET /api/v3/executionRules` of these symbols (at most 40 count), or of all.
@@ -97,6 +136,14 @@ pub fn historical_trades(symbol: &str, from_id: Option<u64>, limit: u32) -> Requ
         .some(from_id, |request, id| request.number("fromId", id))
 }
 
+/// `GET /api/v3/historicalBlockTrades`, from a trade id on.
+pub fn historical_block_trades(symbol: &str, from_id: u64, limit: u32) -> Request {
+    get("/api/v3/historicalBlockTrades", "blockTrades.historical", 25)
+        .with("symbol", symbol)
+        .number("fromId", from_id)
+        .number("limit", limit)
+}
+
 /// `GET /api/v3/aggTrades`, from an aggregate trade id or a time on.
 pub fn aggregate_trades(symbol: &str, from_id: Option<u64>, span: Span) -> Request {
     get("/api/v3/aggTrades", "trades.aggregate", 4)
@@ -105,10 +152,29 @@ pub fn aggregate_trades(symbol: &str, from_id: Option<u64>, span: Span) -> Reque
         .span(span)
 }
 
-/// `GET /api/v3/klines`; `None` if the venue has no such interval.
+/// `GET /api/v3/klines` from a time on; `None` if the venue has no such interval.
 pub fn klines(symbol: &str, interval: u32, start: Option<Timestamp>, limit: u32) -> Option<Request> {
-    let span = Span { start, end: None, limit: Some(limit) };
-    let request = get("/api/v3/klines", "klines", 2).with("symbol", symbol);
+    klines_of(symbol, interval, Span { start, end: None, limit: Some(limit) })
+}
+
+/// `GET /api/v3/klines`; `None` if the venue has no such interval (in seconds).
+pub fn klines_of(symbol: &str, interval: u32, span: Span) -> Option<Request> {
+    some_klines("/api/v3/klines", "klines", symbol, interval, span)
+}
+
+/// `GET /api/v3/uiKlines`: klines as the venue draws them; `None` if the venue has no such interval (in seconds).
+pub fn ui_klines(symbol: &str, interval: u32, span: Span) -> Option<Request> {
+    some_klines("/api/v3/uiKlines", "uiKlines", symbol, interval, span)
+}
+
+fn some_klines(
+    path: &'static str,
+    ws_method: &'static str,
+    symbol: &str,
+    interval: u32,
+    span: Span,
+) -> Option<Request> {
+    let request = get(path, ws_method, 2).with("symbol", symbol);
     Some(request.with("interval", interval_text(interval)?).span(span))
 }
 

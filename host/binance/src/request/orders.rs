@@ -56,6 +56,63 @@ impl Detail {
     }
 }
 
+/// Which of an order's two names is meant. Its owner's may be used again after its end; the venue's never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderName<'a> {
+    /// Its owner's: the client order id.
+    Own(&'a ClientOrderId),
+    /// The venue's number of it.
+    Venue(u64),
+}
+
+/// An order is cancelled only in this state; else the venue refuses with -2011.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the venue's names")]
+pub enum CancelRestriction {
+    OnlyNew,
+    OnlyPartiallyFilled,
+}
+
+impl CancelRestriction {
+    /// The venue's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            CancelRestriction::OnlyNew => "ONLY_NEW",
+            CancelRestriction::OnlyPartiallyFilled => "ONLY_PARTIALLY_FILLED",
+        }
+    }
+}
+
+/// A price that the venue takes from the book when the order enters.
+///
+/// Source: Binance, "Pegged orders": `LIMIT`, `LIMIT_MAKER`, `STOP_LOSS_LIMIT` and `TAKE_PROFIT_LIMIT` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peg {
+    /// What it goes by.
+    pub price: PegPrice,
+    /// So many levels deeper in the book, 1 to 100.
+    pub levels: Option<u8>,
+}
+
+/// What a pegged price goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PegPrice {
+    /// The best price of the order's own side.
+    Primary,
+    /// The best price of the other side.
+    Market,
+}
+
+impl PegPrice {
+    /// The venue's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PegPrice::Primary => "PRIMARY_PEG",
+            PegPrice::Market => "MARKET_PEG",
+        }
+    }
+}
+
 /// What may be said of an order beside what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OrderOptions {
@@ -65,6 +122,8 @@ pub struct OrderOptions {
     pub strategy_id: Option<u64>,
     /// The kind of that strategy; the venue keeps numbers below 1,000,000 for itself.
     pub strategy_type: Option<u64>,
+    /// The venue sets the price, and that of the order may be left out as zero. Of single orders only.
+    pub peg: Option<Peg>,
     /// How much the answer says.
     pub detail: Detail,
 }
@@ -76,6 +135,26 @@ pub enum ReplaceMode {
     StopOnFailure,
     /// It is placed.
     AllowFailure,
+}
+
+/// What becomes of a replacement for whose new order the limit of unfilled orders leaves no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverLimit {
+    /// Nothing is done; the venue says 429. This is its default.
+    DoNothing,
+    /// The old order is cancelled; the venue says 409.
+    CancelOnly,
+}
+
+/// How one order replaces another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replacement {
+    /// What happens when the old one can't be cancelled.
+    pub mode: ReplaceMode,
+    /// The state in which it is cancelled.
+    pub restriction: Option<CancelRestriction>,
+    /// What is done at the limit of unfilled orders; the venue's default if left out.
+    pub over_limit: Option<OverLimit>,
 }
 
 /// `BUY LIMIT …` as parameters; names begin with a prefix in lists.
@@ -103,7 +182,10 @@ impl Leg<'_> {
         };
         let time =
             |request: Request, time: TimeInForce| request.with(self.name("timeInForce"), time_in_force_text(time));
-        let price = |request: Request, price| request.amount(self.name("price"), price);
+        // A pegged order has none of its own.
+        let price = |request: Request, price: Decimal| {
+            if price.is_zero() { request } else { request.amount(self.name("price"), price) }
+        };
         let trigger = |request: Request, trigger| match trigger {
             Trigger::Price(price) => request.amount(self.name("stopPrice"), price),
             Trigger::Trailing(points) => request.number(self.name("trailingDelta"), points),
@@ -148,6 +230,11 @@ impl Request {
         self.some(options.strategy_id, |request, id| request.number("strategyId", id))
             .some(options.strategy_type, |request, kind| request.number("strategyType", kind))
             .some(options.self_trade_prevention, |request, mode| request.with("selfTradePreventionMode", mode.as_str()))
+            .some(options.peg, |request, peg| {
+                request.with("pegPriceType", peg.price.as_str()).some(peg.levels, |request, levels| {
+                    request.with("pegOffsetType", "PRICE_LEVEL").number("pegOffsetValue", levels)
+                })
+            })
             .with("newOrderRespType", options.detail.as_str())
     }
 }
@@ -189,20 +276,31 @@ pub fn test_sor(order: &VenueOrder, options: &OrderOptions, with_commission: boo
     if with_commission { request.number("computeCommissionRates", true) } else { request }
 }
 
-fn of_order(
-    method: Method,
-    path: &'static str,
-    ws_method: &'static str,
-    weight: u64,
-    symbol: &str,
-    id: &ClientOrderId,
-) -> Request {
-    Request::new(method, path, ws_method, weight).with("symbol", symbol).with("origClientOrderId", &id.0)
+impl Request {
+    /// Which order is meant.
+    pub(super) fn named(self, name: OrderName<'_>) -> Self {
+        match name {
+            OrderName::Own(id) => self.with("origClientOrderId", &id.0),
+            OrderName::Venue(number) => self.number("orderId", number),
+        }
+    }
+
+    fn restricted(self, restriction: Option<CancelRestriction>) -> Self {
+        self.some(restriction, |request, only| request.with("cancelRestrictions", only.as_str()))
+    }
 }
 
 /// `DELETE /api/v3/order`.
 pub fn cancel(symbol: &str, id: &ClientOrderId) -> Request {
-    of_order(Method::Delete, "/api/v3/order", "order.cancel", 1, symbol, id)
+    cancel_named(symbol, OrderName::Own(id), None)
+}
+
+/// `DELETE /api/v3/order` by either of its names, perhaps in one state only.
+pub fn cancel_named(symbol: &str, name: OrderName<'_>, restriction: Option<CancelRestriction>) -> Request {
+    Request::new(Method::Delete, "/api/v3/order", "order.cancel", 1)
+        .with("symbol", symbol)
+        .named(name)
+        .restricted(restriction)
 }
 
 /// `DELETE /api/v3/openOrders`: all of a symbol.
@@ -212,22 +310,47 @@ pub fn cancel_all(symbol: &str) -> Request {
 
 /// `POST /api/v3/order/cancelReplace`: cancels one order and places another.
 pub fn cancel_replace(id: &ClientOrderId, order: &VenueOrder, mode: ReplaceMode, options: &OrderOptions) -> Request {
-    let mode = match mode {
+    let how = Replacement { mode, restriction: None, over_limit: None };
+    cancel_replace_with(OrderName::Own(id), order, &how, options)
+}
+
+/// `POST /api/v3/order/cancelReplace` with all that may be said of it.
+pub fn cancel_replace_with(
+    name: OrderName<'_>,
+    order: &VenueOrder,
+    how: &Replacement,
+    options: &OrderOptions,
+) -> Request {
+    let mode = match how.mode {
         ReplaceMode::StopOnFailure => "STOP_ON_FAILURE",
         ReplaceMode::AllowFailure => "ALLOW_FAILURE",
     };
-    Request::new(Method::Post, "/api/v3/order/cancelReplace", "order.cancelReplace", 1)
+    let request = Request::new(Method::Post, "/api/v3/order/cancelReplace", "order.cancelReplace", 1)
         .ordering(1)
         .order(order)
-        .with("cancelReplaceMode", mode)
-        .with("cancelOrigClientOrderId", &id.0)
+        .with("cancelReplaceMode", mode);
+    let request = match name {
+        OrderName::Own(id) => request.with("cancelOrigClientOrderId", &id.0),
+        OrderName::Venue(number) => request.number("cancelOrderId", number),
+    };
+    request
+        .restricted(how.restriction)
+        .some(how.over_limit, |request, over| {
+            let word = match over {
+                OverLimit::DoNothing => "DO_NOTHING",
+                OverLimit::CancelOnly => "CANCEL_ONLY",
+            };
+            request.with("orderRateLimitExceededMode", word)
+        })
         .options(options)
 }
 
 /// `PUT /api/v3/order/amend/keepPriority`; the order keeps its client order id.
 pub fn amend(symbol: &str, id: &ClientOrderId, quantity: Decimal) -> Request {
     let path = "/api/v3/order/amend/keepPriority";
-    let mut request = of_order(Method::Put, path, "order.amend.keepPriority", 4, symbol, id)
+    let mut request = Request::new(Method::Put, path, "order.amend.keepPriority", 4)
+        .with("symbol", symbol)
+        .named(OrderName::Own(id))
         .with("newClientOrderId", &id.0)
         .amount("newQty", quantity);
     // An amendment makes an order smaller: it reduces.

@@ -145,6 +145,156 @@ fn every_kind_of_order() {
     assert!(params(replace).contains("&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=old&"));
 }
 
+/// What else may be said of an order, as the documents name it.
+#[test]
+fn every_option_of_an_order() {
+    use crate::request::orders::{CancelRestriction, Detail, OrderName, OverLimit, Peg, PegPrice, Replacement};
+    let query = |request: Request| request.unsigned().query;
+    let (own, venue) = (id("a"), OrderName::Venue(7));
+    let own = OrderName::Own(&own);
+    let limits = |mode, restriction, over_limit| Replacement { mode, restriction, over_limit };
+    let replace = |name, how| orders::cancel_replace_with(name, &order(limit(), "n"), &how, &OrderOptions::default());
+    let pegged = |price, levels, at: Decimal| {
+        let kind = OrderKind::LimitMaker { quantity: Decimal::ONE, price: at };
+        let options = OrderOptions { peg: Some(Peg { price, levels }), detail: Detail::Full, ..Default::default() };
+        orders::place_with(&order(kind, "p"), &options)
+    };
+    let new = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=61837&newClientOrderId=n";
+    let peg = "symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=1";
+    for (request, path, method, wanted) in [
+        (
+            orders::cancel_named("A", own, None),
+            "DELETE /api/v3/order",
+            "order.cancel",
+            "symbol=A&origClientOrderId=a".to_owned(),
+        ),
+        (
+            orders::cancel_named("A", venue, None),
+            "DELETE /api/v3/order",
+            "order.cancel",
+            "symbol=A&orderId=7".to_owned(),
+        ),
+        (
+            orders::cancel_named("A", venue, Some(CancelRestriction::OnlyNew)),
+            "DELETE /api/v3/order",
+            "order.cancel",
+            "symbol=A&orderId=7&cancelRestrictions=ONLY_NEW".to_owned(),
+        ),
+        (
+            orders::cancel_named("A", own, Some(CancelRestriction::OnlyPartiallyFilled)),
+            "DELETE /api/v3/order",
+            "order.cancel",
+            "symbol=A&origClientOrderId=a&cancelRestrictions=ONLY_PARTIALLY_FILLED".to_owned(),
+        ),
+        (account::query_named("A", venue), "GET /api/v3/order", "order.status", "symbol=A&orderId=7".to_owned()),
+        (
+            replace(
+                venue,
+                limits(ReplaceMode::AllowFailure, Some(CancelRestriction::OnlyNew), Some(OverLimit::CancelOnly)),
+            ),
+            "POST /api/v3/order/cancelReplace",
+            "order.cancelReplace",
+            format!(
+                "{new}&cancelReplaceMode=ALLOW_FAILURE&cancelOrderId=7&cancelRestrictions=ONLY_NEW\
+                 &orderRateLimitExceededMode=CANCEL_ONLY&newOrderRespType=ACK"
+            ),
+        ),
+        (
+            replace(own, limits(ReplaceMode::StopOnFailure, None, Some(OverLimit::DoNothing))),
+            "POST /api/v3/order/cancelReplace",
+            "order.cancelReplace",
+            format!(
+                "{new}&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=a\
+                 &orderRateLimitExceededMode=DO_NOTHING&newOrderRespType=ACK"
+            ),
+        ),
+        (
+            pegged(PegPrice::Primary, None, Decimal::ZERO),
+            "POST /api/v3/order",
+            "order.place",
+            format!("{peg}&newClientOrderId=p&pegPriceType=PRIMARY_PEG&newOrderRespType=FULL"),
+        ),
+        (
+            pegged(PegPrice::Market, Some(3), Decimal::TWO),
+            "POST /api/v3/order",
+            "order.place",
+            format!(
+                "{peg}&price=2&newClientOrderId=p&pegPriceType=MARKET_PEG&pegOffsetType=PRICE_LEVEL&pegOffsetValue=3\
+                 &newOrderRespType=FULL"
+            ),
+        ),
+    ] {
+        assert_eq!((request.what().as_str(), request.ws_method()), (path, Some(method)));
+        assert_eq!(query(request), wanted);
+    }
+}
+
+/// What else may be asked of the market, as the documents name it.
+#[test]
+fn every_question_for_the_market() {
+    use crate::request::market::SymbolStatus;
+    use ringfence_model::Timestamp;
+    let at = |ms| Some(Timestamp::from_millis(ms));
+    let span = Span { start: at(5), end: at(9), limit: Some(3) };
+    let one = || vec!["A".to_owned()];
+    for (request, path, method, weight, wanted) in [
+        (
+            market::klines_of("A", 60, span).unwrap(),
+            "/api/v3/klines",
+            "klines",
+            2,
+            "symbol=A&interval=1m&startTime=5&endTime=9&limit=3",
+        ),
+        (
+            market::klines_of("A", 3_600, Span { end: at(9), ..Span::default() }).unwrap(),
+            "/api/v3/klines",
+            "klines",
+            2,
+            "symbol=A&interval=1h&endTime=9",
+        ),
+        (
+            market::ui_klines("A", 2_592_000, span).unwrap(),
+            "/api/v3/uiKlines",
+            "uiKlines",
+            2,
+            "symbol=A&interval=1M&startTime=5&endTime=9&limit=3",
+        ),
+        (
+            market::historical_block_trades("A", 7, 10),
+            "/api/v3/historicalBlockTrades",
+            "blockTrades.historical",
+            25,
+            "symbol=A&fromId=7&limit=10",
+        ),
+        (market::exchange_info_of(SymbolStatus::Halt), "/api/v3/exchangeInfo", "exchangeInfo", 20, "symbolStatus=HALT"),
+        (
+            market::execution_rules_of(SymbolStatus::CancelOnly),
+            "/api/v3/executionRules",
+            "executionRules",
+            40,
+            "symbolStatus=CANCEL_ONLY",
+        ),
+        (
+            market::depth_of("A", 5).of_status(SymbolStatus::Trading),
+            "/api/v3/depth",
+            "depth",
+            5,
+            "symbol=A&limit=5&symbolStatus=TRADING",
+        ),
+        (
+            market::ticker_24h(&one()).of_status(SymbolStatus::Break),
+            "/api/v3/ticker/24hr",
+            "ticker.24hr",
+            2,
+            "symbols=%5B%22A%22%5D&symbolStatus=BREAK",
+        ),
+    ] {
+        assert_eq!((request.what(), request.ws_method()), (format!("GET {path}"), Some(method)));
+        assert_eq!((request.weight, request.unsigned().query.as_str()), (weight, wanted));
+    }
+    assert_eq!(market::ui_klines("A", 7, span), None);
+}
+
 /// Weights that depend on parameters, as the documents list them.
 #[test]
 fn weights() {

@@ -27,6 +27,9 @@
 //! | a lost stream is not told | 257 |
 //! | a silent stream is not noticed | 41 |
 //!
+//! What needs several things at once needs more seeds: that a user stream is left as soon as another one is up, with reports
+//! on the way and nobody asked, was found by 1 of 4,000.
+//!
 //! | module | holds |
 //! |--|--|
 //! | [`world`] | the exchange behind a transport that fails |

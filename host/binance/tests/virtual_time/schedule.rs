@@ -15,7 +15,8 @@ use super::world::{Chance, Shared, Trace, World};
 const SEEDS: u64 = 300;
 /// How long things go wrong.
 const ROUGH: u64 = 25;
-/// Longest time until all is settled after that: a silent socket takes 45 s to be noticed, doubt about an order 41 s.
+/// Longest time until all is settled after that: a silent socket takes 45 s to be noticed, doubt about an order
+/// half a minute.
 const SETTLED_WITHIN: u64 = 180;
 
 /// A silent stream is suspected after four times its longest pause, one that never spoke after five minutes.
