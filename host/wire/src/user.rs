@@ -189,6 +189,9 @@ pub fn expiry_reason(word: &str) -> Option<OrderReason> {
     })
 }
 
+/// Sets the numbers of allocations apart from those of trades.
+pub const ALLOCATIONS: i64 = 1 << 62;
+
 const fn none_id() -> i64 {
     -1
 }
@@ -316,7 +319,13 @@ pub fn parse(raw: &[u8]) -> Result<UserEvent, WireError> {
     let name: Name = json("user event", raw)?;
     match name.e.as_str() {
         "executionReport" => {
-            let payload: ExecutionReportPayload = json("executionReport", raw)?;
+            let mut payload: ExecutionReportPayload = json("executionReport", raw)?;
+            // Smart order routing allots instead of trading: such a fill has a number of another kind.
+            if payload.execution_type == "TRADE" && payload.trade_id < 0 {
+                let said: Conditional = json("executionReport", raw)?;
+                let allocation = said.allocation_id.and_then(|id| i64::try_from(id).ok());
+                payload.trade_id = allocation.map_or(-1, |id| id | ALLOCATIONS);
+            }
             let mut report = payload.report()?;
             // Said only of what is rare; the rest of the path need not look for it.
             if report.status == OrderStatus::Expired && report.reason != OrderReason::SelfTradePrevention {

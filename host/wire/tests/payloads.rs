@@ -304,3 +304,59 @@ proptest! {
         let _ = user::parse(&bytes);
     }
 }
+
+fn report(json: &serde_json::Value) -> ringfence_model::venue::ExecutionReport {
+    match user::parse(json.to_string().as_bytes()) {
+        Ok(UserEvent::Report(report)) => report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A word for a state that is new here must not hide a fill, nor all open orders behind one of them.
+#[test]
+fn a_state_that_is_new_breaks_nothing() {
+    let mut event: serde_json::Value = serde_json::from_slice(&documented("user-data/order-update.1.json")).unwrap();
+    let of = if event["event"].is_object() { &mut event["event"] } else { &mut event };
+    of["X"] = "HALF_BAKED".into();
+    of["x"] = "TRADE".into();
+    of["t"] = 7.into();
+    of["l"] = "0.5".into();
+    let said = report(&event);
+    assert_eq!((said.status, said.fill.unwrap().trade_id), (OrderStatus::Unknown, 7));
+    let mut order: serde_json::Value = serde_json::from_slice(&documented("rest/query-order.1.json")).unwrap();
+    order["status"] = "HALF_BAKED".into();
+    let order: OrderInfo = rest::read(order.to_string().as_bytes()).unwrap();
+    assert_eq!(order.report().unwrap().status, OrderStatus::Unknown);
+}
+
+/// Smart order routing allots: the fill has no trade's number, but one of its own.
+#[test]
+fn an_allocation_is_a_fill() {
+    let mut event: serde_json::Value = serde_json::from_slice(&documented("user-data/order-update.1.json")).unwrap();
+    let of = if event["event"].is_object() { &mut event["event"] } else { &mut event };
+    for (field, value) in [("x", "TRADE"), ("X", "PARTIALLY_FILLED"), ("l", "0.5"), ("b", "ONE_PARTY_TRADE_REPORT")] {
+        of[field] = value.into();
+    }
+    of["t"] = (-1).into();
+    assert!(user::parse(event.to_string().as_bytes()).is_err(), "a fill without any number");
+    let of = if event["event"].is_object() { &mut event["event"] } else { &mut event };
+    of["a"] = 1_234.into();
+    let number = report(&event).fill.unwrap().trade_id;
+    assert_eq!(number, 1_234 + (1 << 62), "apart from the number of any trade");
+}
+
+#[test]
+fn a_few_levels_say_how_many() {
+    let parser = StreamParser::new(&[instrument("BNBBTC", 0)]).with_bare_snapshot(InstrumentId(0));
+    let bare = documented("streams/partial-book-depth-streams.1.json");
+    let bare = std::str::from_utf8(&bare).unwrap();
+    let best = |raw: &str| match parser.parse(raw.as_bytes()) {
+        Ok(MarketData::Book { book, .. }) => book.best,
+        other => panic!("{other:?}"),
+    };
+    for (name, levels) in [("depth5", 5), ("depth10@100ms", 10), ("depth20", 20)] {
+        assert_eq!(best(&combined(&format!("bnbbtc@{name}"), bare)), Some(levels));
+    }
+    // Of a snapshot nobody says it.
+    assert_eq!(best(bare), None);
+}

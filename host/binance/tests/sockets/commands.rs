@@ -280,6 +280,34 @@ async fn questions_are_answered_or_not() {
     assert_eq!(client.trades("BNBBTC", 100_234).await.unwrap().len(), 1);
 }
 
+/// The venue gives a thousand fills at a time; an order may have more.
+#[tokio::test]
+async fn fills_of_an_order_are_read_to_the_last() {
+    const TRADES: &str = "GET /api/v3/myTrades";
+    let mut venue = Venue::start().await;
+    let (client, ..) = venue.client().await;
+    let documented: serde_json::Value = serde_json::from_str(&documented("rest/account-trade-list.1.json")).unwrap();
+    let page = |ids: std::ops::Range<u64>| {
+        let row = |id: u64| {
+            let mut row = documented[0].clone();
+            row["id"] = id.into();
+            row
+        };
+        Reply::new(200, serde_json::Value::Array(ids.map(row).collect()).to_string())
+    };
+    venue.script(TRADES, [page(5..1_005), page(1_005..2_005), page(2_005..2_008)]);
+    let ids: Vec<_> = client.trades("BNBBTC", 7).await.unwrap().iter().map(|fill| fill.trade_id).collect();
+    assert_eq!(ids, (5..2_008).collect::<Vec<_>>());
+    let from = |seen: &super::venue::Seen| {
+        seen.query.split('&').find_map(|part| part.strip_prefix("fromId=")).map(str::to_owned)
+    };
+    let asked: Vec<_> = venue.seen(TRADES).iter().map(from).collect();
+    assert_eq!(asked, [None, Some("1005".to_owned()), Some("2005".to_owned())]);
+    // A page that is full by chance is followed by an empty one.
+    venue.script(TRADES, [page(0..1_000), page(0..0)]);
+    assert_eq!(client.trades("BNBBTC", 7).await.unwrap().len(), 1_000);
+}
+
 /// Firewalls like to show the whole address that they refuse.
 #[tokio::test]
 async fn a_venue_that_repeats_the_request_gives_nothing_away() {
