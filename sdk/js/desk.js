@@ -22,6 +22,7 @@ const make = (kind) => (instrument, side, ...rest) => {
   const { reduceOnly = false, tag = null } = options;
   return { instrument: instrument.id, side, kind: kind(...rest, options), reduceOnly, tag };
 };
+const budget = (state) => (state === null || state === undefined ? null : { ...state, used: state.used ?? null });
 const amount = (value) => Decimal.from(value);
 
 /** Makes orders, for `submit` and the lists: `order.limit(instrument, "buy", "0.05", "3000.10", { timeInForce: "ioc" })`. */
@@ -78,7 +79,13 @@ export class Desk {
       gauge: (name, value) => host.metrics.gauge(name, measure(value)),
       point: (series, value) => host.metrics.point(series, this.now, measure(value)),
     };
-    this.quota = { remaining: () => host.quota.remaining() };
+    this.quota = {
+      remaining: () => host.quota.remaining(),
+      /** Every budget of the sandbox, `{ key, unit, limit, used }`; `used` is null where nothing adds up. */
+      budgets: () => host.quota.budgets().map(budget),
+      /** One of them, for example `budget("memory_bytes")`; null if the host has no such budget. */
+      budget: (key) => budget(host.quota.budget(key)),
+    };
   }
 
   /** A granted instrument by its symbol, or null. */

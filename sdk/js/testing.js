@@ -13,12 +13,13 @@ export const INSTRUMENTS = [instrument(0, "BTCUSDT", "BTC", 2, 5), instrument(1,
 
 /** Market orders fill at once at the last price; everything that was asked is in `commands`. */
 export class Bench {
-  constructor(Class, { parameters = {}, seed = 7, state = null } = {}) {
+  constructor(Class, { parameters = {}, seed = 7, state = null, budgets = [] } = {}) {
     this.commands = [];
     this.logs = [];
     this.deny = null;
     this.positions = new Map();
     this.store = new Map();
+    this.budgets = budgets;
     this.seq = 0;
     this.now = 1_700_000_000_000_000;
     const command = (name) => (...args) => {
@@ -51,7 +52,7 @@ export class Bench {
       state: { get: (key) => this.store.get(key) ?? null, set: (key, value) => this.store.set(key, value), delete: (key) => this.store.delete(key), keys: () => [...this.store.keys()] },
       log: { write: (level, message) => this.logs.push({ level, message }) },
       metrics: { gauge: () => {}, point: () => {} },
-      quota: { remaining: () => [] },
+      quota: { remaining: () => [], budgets: () => this.budgets, budget: (key) => this.budgets.find((one) => one.key === key) },
     };
     this.handler = mount(Class, host);
     this.handler.init({

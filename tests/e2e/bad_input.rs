@@ -47,6 +47,15 @@ fn bad_plugin_files_are_refused_one_by_one() {
         for refused in refused {
             let reason = refused["reason"].as_str().expect("a reason");
             assert!(reason.len() > 20, "{refused}");
+            let code = match refused["file"].as_str() {
+                Some("empty.wasm") => "empty",
+                Some("text.wasm" | "picture.wasm") => "not-wasm",
+                Some("bare.wasm") => "no-contract",
+                Some("version.wasm") => "version",
+                Some("world.wasm") => "wrong-world",
+                _ => "broken",
+            };
+            assert_eq!(refused["code"], code, "{refused}");
             match refused["file"].as_str() {
                 Some("version.wasm") => assert!(reason.contains("0.9.0") && reason.contains("0.1.0"), "{refused}"),
                 Some("world.wasm") => assert!(reason.contains("ringfence:strategy/handler"), "{refused}"),

@@ -58,6 +58,14 @@ fn an_operator_commands_a_running_host() {
     let list = json(dir, &["plugins", "list", "--json"]);
     assert_eq!(entry(&list, "ema-cross")["state"], "running");
     assert!(entry(&list, "ema-cross")["quotas"].as_array().unwrap().len() >= 10, "{list:#}");
+    // Every budget, with what is used where something adds up; the same keys as the table of all.
+    let budgets = entry(&list, "ema-cross")["budgets"].as_object().unwrap().clone();
+    let all = json(dir, &["budgets", "--json"]);
+    let keys =
+        all.as_array().unwrap().iter().filter(|row| row["table"] == "budgets").map(|row| row["key"].as_str().unwrap());
+    assert!(keys.clone().count() > 40 && keys.clone().all(|key| budgets[key]["limit"].is_u64()), "{budgets:#?}");
+    assert!(budgets["memory_bytes"]["used"].as_u64().unwrap() >= 65_536, "{budgets:#?}");
+    assert!(budgets["share_percent"]["used"].is_u64() && budgets["market_hard_us"]["used"].is_null(), "{budgets:#?}");
     let table = String::from_utf8(ringfence(dir, &["plugins", "list"]).stdout).unwrap();
     assert!(table.contains("market-maker") && table.contains("strikes"), "{table}");
 

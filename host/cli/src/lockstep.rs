@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use ringfence_backtest::{Progress, Run, RunConfig, Source};
+use ringfence_backtest::{BacktestError, Progress, Run, RunConfig, Source};
 use ringfence_model::{Balance, Decimal, Micros, Timestamp};
-use ringfence_sandbox::{NoSnapshot, Sandbox, SandboxConfig, Snapshot};
+use ringfence_sandbox::{NoSnapshot, Refusal, Sandbox, SandboxConfig, Snapshot};
 
 use crate::args::RunArgs;
 use crate::config::{Config, VenueKind};
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
             Err(error) => {
                 let reason = format!("{error:#}");
                 crate::view::line(&format!("{label}: refused: {reason}"));
-                refused.push(Refused { file: label, reason });
+                refused.push(Refused { file: label, code: code(&error), reason });
             }
         }
     }
@@ -112,6 +112,16 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
 }
 
 /// The `.wasm` files of a folder, by name.
+/// The word for machines of why a file is not taken.
+fn code(error: &anyhow::Error) -> &'static str {
+    let of_seat = error.downcast_ref::<BacktestError>().and_then(|error| match error {
+        BacktestError::Plugin { refusal, .. } => Some(refusal),
+        _ => None,
+    });
+    // What is left is the operator's own: a grant that can't be made.
+    of_seat.or_else(|| error.downcast_ref::<Refusal>()).map_or("operator", Refusal::code)
+}
+
 fn wasm_files(dir: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir)
         .with_context(|| format!("can't read the plugin folder {}; name another with --plugins DIR", dir.display()))?;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use ringfence_model::{Balance, Decimal, Instrument};
 use ringfence_sandbox::SeatReport;
+use ringfence_sandbox::budgets::BudgetState;
 use serde::Serialize;
 
 /// What a run came to. Amounts are exact and therefore texts.
@@ -44,6 +45,8 @@ pub(crate) struct Messages {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Refused {
     pub(crate) file: String,
+    /// One word for machines, as in `ringfence check --json`.
+    pub(crate) code: &'static str,
     pub(crate) reason: String,
 }
 
@@ -73,10 +76,15 @@ pub(crate) struct PluginSummary {
     /// Percent of one core over the last second.
     pub(crate) cpu_percent: u32,
     pub(crate) memory_bytes: usize,
+    /// What is used of each budget that fills up.
+    pub(crate) budgets: BTreeMap<&'static str, Used>,
     pub(crate) position: Vec<PositionLine>,
     /// Realised and unrealised, in the quote asset.
     pub(crate) pnl: Decimal,
     pub(crate) handler_ns: HandlerTime,
+    /// From an event's arrival among the plugins until it was handled; not in virtual time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency_ns: Option<HandlerTime>,
     /// Newest values of the plugin's own gauges and plots.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) gauges: BTreeMap<String, Decimal>,
@@ -90,6 +98,25 @@ pub(crate) struct PositionLine {
     pub(crate) quantity: Decimal,
     average_price: Decimal,
     realised_pnl: Decimal,
+}
+
+/// A budget, in the unit of its key.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Used {
+    pub(crate) used: u64,
+    pub(crate) limit: u64,
+}
+
+impl Used {
+    fn percent(self) -> u64 {
+        self.used.saturating_mul(100).checked_div(self.limit).unwrap_or(0)
+    }
+}
+
+/// The budgets of a plugin that fill up.
+pub(crate) fn budgets(seat: &SeatReport) -> BTreeMap<&'static str, Used> {
+    let used = |state: &BudgetState| Some((state.key, Used { used: state.used?, limit: state.limit }));
+    seat.budgets.iter().filter_map(used).collect()
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -129,11 +156,24 @@ impl PluginSummary {
             slow_calls: seat.slow_calls,
             cpu_percent: seat.cpu_percent,
             memory_bytes: seat.memory_bytes,
+            budgets: budgets(seat),
             position,
             pnl: seat.desk.pnl.round_dp(8).normalize(),
             handler_ns: HandlerTime { p50: seat.handler_p50_ns, p99: seat.handler_p99_ns },
+            latency_ns: (seat.latency_p99_ns > 0)
+                .then_some(HandlerTime { p50: seat.latency_p50_ns, p99: seat.latency_p99_ns }),
             gauges: seat.gauges.iter().cloned().collect(),
             last_fault: seat.last_fault.clone(),
+        }
+    }
+
+    /// The budget that is nearest to its end, in one cell.
+    pub(crate) fn fullest_text(&self) -> String {
+        // The share's two bounds are told by the first of them alone.
+        let told = self.budgets.iter().filter(|(key, _)| **key != "share_strike_percent");
+        match told.max_by_key(|(_, used)| used.percent()) {
+            Some((key, used)) if used.used > 0 => format!("{key} {}%", used.percent()),
+            _ => "-".to_owned(),
         }
     }
 

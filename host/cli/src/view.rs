@@ -28,7 +28,7 @@ pub(crate) struct Feed(Arc<Mutex<FeedState>>);
 #[derive(Debug, Default)]
 struct FeedState {
     lines: VecDeque<String>,
-    refused: BTreeMap<String, String>,
+    refused: BTreeMap<String, Refused>,
     problems: Vec<String>,
     /// A live view draws the lines itself.
     drawn: bool,
@@ -60,7 +60,7 @@ impl Feed {
     /// A file that was not taken.
     pub(crate) fn refuse(&self, refused: Refused) {
         self.say(format!("{}: refused: {}", refused.file, refused.reason));
-        self.with(|state| state.refused.insert(refused.file, refused.reason));
+        self.with(|state| state.refused.insert(refused.file.clone(), refused));
     }
 
     /// A file that is fine now.
@@ -82,9 +82,7 @@ impl Feed {
     }
 
     pub(crate) fn refused(&self) -> Vec<Refused> {
-        self.with(|state| {
-            state.refused.iter().map(|(file, reason)| Refused { file: file.clone(), reason: reason.clone() }).collect()
-        })
+        self.with(|state| state.refused.values().cloned().collect())
     }
 
     pub(crate) fn problems(&self) -> Vec<String> {
@@ -281,7 +279,7 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
 }
 
 /// The columns of the table of plugins, and how soon each goes when the terminal is narrow: the highest first.
-const COLUMNS: [(&str, u8); 14] = [
+const COLUMNS: [(&str, u8); 15] = [
     ("plugin", 0),
     ("state", 2),
     ("gen", 6),
@@ -295,6 +293,7 @@ const COLUMNS: [(&str, u8); 14] = [
     ("cpu", 9),
     ("mem", 10),
     ("strikes", 11),
+    ("fullest budget", 12),
     ("faults", 2),
 ];
 /// Longest cell that is shown whole.
@@ -312,7 +311,8 @@ fn plugin_table(picture: &Picture, rates: &Rates) -> PluginTable {
         let cpu = format!("{}%", plugin.cpu_percent);
         let memory = format!("{} KiB", plugin.memory_bytes >> 10);
         let strikes = format!("{:.2}", plugin.strikes);
-        [name, state, generation, rate, orders, fills, position, pnl, p50, p99, cpu, memory, strikes, faults]
+        let fullest = plugin.fullest_text();
+        [name, state, generation, rate, orders, fills, position, pnl, p50, p99, cpu, memory, strikes, fullest, faults]
     });
     PluginTable { rows: rows.collect() }
 }
@@ -358,6 +358,7 @@ mod tests {
             "1%",
             "1088 KiB",
             "0.00",
+            "store_bytes 12%",
             "0",
         ];
         let table = PluginTable { rows: vec![row.map(str::to_owned)] };

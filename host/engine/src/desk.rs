@@ -344,6 +344,10 @@ impl Desk for SeatDesk {
         if self.instrument(instrument).is_none() {
             return self.counted(Err(Denial::NotPermitted));
         }
+        // The venue has none; the request would cost a place in the minute and bring nothing.
+        if !KLINE_SECONDS.contains(&interval) {
+            return self.counted(Err(Denial::InvalidField(OrderField::Quantity)));
+        }
         if let Err(denial) = self.history_minute.check(now, 1) {
             return self.counted(Err(denial));
         }

@@ -291,7 +291,7 @@ impl Sandbox {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let budgets = self.budgets();
         findings.push(Finding::count("cpu-micros", micros(instance.used()), Some(micros(budgets.time(class).hard))));
-        let (used, limit) = (u64::try_from(instance.memory()), u64::try_from(budgets.memory_bytes));
+        let (used, limit) = (u64::try_from(instance.memory().bytes()), u64::try_from(budgets.memory_bytes));
         findings.push(Finding::count("memory-bytes", used.unwrap_or(u64::MAX), limit.ok()));
     }
 }

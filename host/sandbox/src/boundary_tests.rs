@@ -250,6 +250,8 @@ fn every_type_of_the_contract_crosses_both_ways() {
         "state-state-error": ws::StateError,
         "log-level": wl::Level,
         "quota-quota-state": wq::QuotaState,
+        "quota-budget-unit": wq::BudgetUnit,
+        "quota-budget-state": wq::BudgetState,
         "types-decimal": wt::Decimal,
         "types-side": wt::Side,
         "types-time-in-force": wt::TimeInForce,

@@ -5,10 +5,13 @@
 //! `BUDGETS.md` and what the operator is shown are all read from it.
 
 mod table;
+mod used;
 
 use std::time::Duration;
 
 pub use table::{Budget, TABLE, Unit, markdown};
+pub use used::BudgetState;
+pub(crate) use used::{Load, states};
 
 /// What the events of a call are, by the dearest of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

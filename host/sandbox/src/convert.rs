@@ -11,6 +11,7 @@ use ringfence_model::{
 
 use crate::bindings::exports::ringfence::strategy::handler as wh;
 use crate::bindings::ringfence::strategy::{account as wa, events as we, orders as wo, quota as wq, types as wt};
+use crate::budgets::{BudgetState, Unit};
 
 /// Most places that the contract's decimals have.
 const PLACES: u32 = 18;
@@ -282,6 +283,16 @@ fn quota_kind(kind: QuotaKind) -> wt::QuotaKind {
         QuotaKind::StateBytes => wt::QuotaKind::StateBytes,
         QuotaKind::Metrics => wt::QuotaKind::Metrics,
     }
+}
+
+pub(crate) fn budget(state: &BudgetState) -> wq::BudgetState {
+    let unit = match state.unit {
+        Unit::Count => wq::BudgetUnit::Count,
+        Unit::Bytes => wq::BudgetUnit::Bytes,
+        Unit::Micros => wq::BudgetUnit::Microseconds,
+        Unit::Percent => wq::BudgetUnit::Percent,
+    };
+    wq::BudgetState { key: state.key.to_owned(), unit, limit: state.limit, used: state.used }
 }
 
 pub(crate) fn quota(state: &model::denial::QuotaState) -> wq::QuotaState {

@@ -182,7 +182,7 @@ impl Mailbox {
     /// Brings an event to a seat. Never waits: the worker's inbox has no bound, but the
     /// worker empties it into the seats' bounded queues before it runs any plugin.
     pub fn deliver(&self, seat: SeatId, ts: Timestamp, body: EventBody) {
-        self.send(seat, Job::Deliver { ts, body });
+        self.send(seat, Job::Deliver { ts, body, arrived: Instant::now() });
     }
 
     /// Sends under the lock, so that a seat that moves gets its mail in order.

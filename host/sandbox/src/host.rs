@@ -10,7 +10,7 @@ use ringfence_model::desk::Desk;
 use ringfence_model::{Decimal, Denial, Event, Micros, Seq, Timestamp};
 use wasmtime::ResourceLimiter;
 
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, Load};
 use crate::rate::Rate;
 use crate::sandbox::BEAT;
 use crate::text::escaped;
@@ -52,6 +52,8 @@ pub(crate) struct Post {
     pub(crate) call: Option<Call>,
     /// Event time.
     pub(crate) now: Timestamp,
+    /// What the seat knows of itself, for whoever asks what is left of the budgets.
+    pub(crate) load: Load,
     /// What was asked of the desk, while two generations are compared.
     pub(crate) asked: Option<Vec<(Seq, String)>>,
 }
@@ -140,7 +142,7 @@ impl Post {
             used: count(used),
             resets_in: Micros(0),
         };
-        let (lines, at_once) = self.log.rate.used(self.now);
+        let (lines, at_once) = self.log.used(self.now);
         let line = count(budgets.log_line);
         vec![
             stock(QuotaKind::Timers, budgets.timers, self.timers.len()),
@@ -150,8 +152,8 @@ impl Post {
                 used: lines.saturating_mul(line),
                 resets_in: self.log.rate.wait(self.now),
             },
-            stock(QuotaKind::StateBytes, budgets.store.1, self.store.bytes),
-            stock(QuotaKind::Metrics, budgets.metrics, self.metrics.values.len()),
+            stock(QuotaKind::StateBytes, budgets.store.1, self.store.bytes()),
+            stock(QuotaKind::Metrics, budgets.metrics, self.metrics.len()),
         ]
     }
 
@@ -228,6 +230,11 @@ impl Memory {
 impl Memory {
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Elements of all tables.
+    pub(crate) const fn elements(&self) -> usize {
+        self.elements
     }
 }
 
@@ -314,6 +321,16 @@ impl KeyValueStore {
     pub(crate) fn keys(&self) -> Vec<String> {
         self.values.keys().cloned().collect()
     }
+
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Bytes of all values.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// Lines of a plugin, within its budget.
@@ -340,6 +357,11 @@ impl Log {
         }
         let line = if self.raw { message.to_owned() } else { escaped(message, budgets.log_line) };
         self.lines.push((level, line));
+    }
+
+    /// Lines that count now, and how many may be at once.
+    pub(crate) fn used(&self, now: Timestamp) -> (u64, u64) {
+        self.rate.used(now)
     }
 
     /// A new budget.
@@ -384,6 +406,11 @@ impl Metrics {
         if self.values.len() < budgets.metrics && (1..=64).contains(&name.len()) {
             self.values.insert(escaped(name, 64), value);
         }
+    }
+
+    /// How many names there are.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
     }
 
     pub(crate) fn values(&self) -> Vec<(String, Decimal)> {

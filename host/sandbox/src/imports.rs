@@ -5,7 +5,7 @@ use ringfence_model::denial::OrderField;
 use ringfence_model::{Denial, InstrumentId, OrderId, Timestamp};
 
 use crate::bindings::ringfence::strategy as w;
-use crate::budgets::Budgets;
+use crate::budgets::{Budget, BudgetState, Budgets, states};
 use crate::convert;
 use crate::host::{Host, LogLevel, Post, StoreError, micros};
 
@@ -235,5 +235,15 @@ impl w::quota::Host for Guarded {
     fn remaining(&mut self) -> Vec<w::quota::QuotaState> {
         let Some(post) = self.host.post.as_deref_mut() else { return Vec::new() };
         post.desk.quotas(post.now).iter().chain(&post.quotas(&self.budgets)).map(convert::quota).collect()
+    }
+
+    fn budgets(&mut self) -> Vec<w::quota::BudgetState> {
+        let Some(post) = self.host.post.as_deref() else { return Vec::new() };
+        states(&self.budgets, Some(&self.host.memory), post, post.load).iter().map(convert::budget).collect()
+    }
+
+    fn budget(&mut self, key: String) -> Option<w::quota::BudgetState> {
+        let (post, budget) = (self.host.post.as_deref()?, Budget::find(&key)?);
+        Some(convert::budget(&BudgetState::of(budget, &self.budgets, Some(&self.host.memory), post, post.load)))
     }
 }

@@ -61,9 +61,9 @@ impl Instance {
         self.used
     }
 
-    /// Bytes of all its memories.
-    pub(crate) fn memory(&self) -> usize {
-        self.store.data().host.memory.bytes()
+    /// The sum of all its memories and tables.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.store.data().host.memory
     }
 
     /// Lends the seat's things to the guest, or takes them back.

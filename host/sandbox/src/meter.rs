@@ -38,6 +38,10 @@ fn slice(now: Duration) -> u64 {
     now.as_secs().saturating_mul(u64::from(SLICES)).saturating_add(u64::from(within))
 }
 
+fn percent_of(second: Duration) -> u32 {
+    u32::try_from(second.as_millis() / (SECOND.as_millis() / 100)).unwrap_or(u32::MAX)
+}
+
 impl Meter {
     fn forget(&mut self, now: u64) {
         while self.slices.front().is_some_and(|(number, _)| number.saturating_add(u64::from(SLICES)) <= now) {
@@ -62,7 +66,15 @@ impl Meter {
     /// Percent of one core over the last second.
     pub fn percent(&mut self, now: Duration) -> u32 {
         self.forget(slice(now));
-        u32::try_from(self.last_second.as_millis() / (SECOND.as_millis() / 100)).unwrap_or(u32::MAX)
+        percent_of(self.last_second)
+    }
+
+    /// The same for whoever only looks.
+    pub fn percent_at(&self, now: Duration) -> u32 {
+        let now = slice(now);
+        let old = self.slices.iter().take_while(|(number, _)| number.saturating_add(u64::from(SLICES)) <= now);
+        let left = old.fold(self.last_second, |left, (_, cpu)| left.saturating_sub(*cpu));
+        percent_of(left)
     }
 
     /// All CPU time that was ever used.
@@ -106,6 +118,9 @@ mod tests {
         }
         assert_eq!(strikes, 0, "49 % is not above 50 %");
         assert_eq!(meter.percent(at(25_000)), 44, "the slice that has begun is short of what is to come");
+        for later in (25_000..27_000).step_by(50) {
+            assert_eq!(meter.percent_at(at(later)), meter.clone().percent(at(later)), "a look changes nothing");
+        }
         assert_eq!(meter.verdict(at(27_000), &budgets), Share::Fair, "a rest pays back");
         for step in 2_700..5_000u64 {
             meter.spend(at(step * 10), at(9));

@@ -3,6 +3,7 @@
 //! or counted and told as a gap (trades, depth updates).
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
 
 use ringfence_model::event::GapReason;
 use ringfence_model::{EventBody, InstrumentId, StreamKind, Timestamp};
@@ -12,6 +13,15 @@ const NARROW: usize = 64;
 
 type Feed = (InstrumentId, StreamKind);
 
+/// An event that waits.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) ts: Timestamp,
+    pub(crate) body: EventBody,
+    /// When it reached the host's plugins; not in virtual time.
+    pub(crate) arrived: Option<Instant>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Queue {
     limit: usize,
@@ -19,10 +29,10 @@ pub(crate) struct Queue {
     narrow: bool,
     /// Events that are not market data.
     others: usize,
-    items: VecDeque<(Timestamp, EventBody)>,
+    items: VecDeque<Item>,
     /// What was left out of each feed since the queue was full.
     missed: BTreeMap<Feed, u64>,
-    latest: BTreeMap<Feed, (Timestamp, EventBody)>,
+    latest: BTreeMap<Feed, Item>,
 }
 
 /// The feed of a market event, and whether its newest event says all.
@@ -68,8 +78,8 @@ impl Queue {
 
     /// Takes out the timers that nobody knows any more.
     pub(crate) fn drop_timers(&mut self, unknown: impl Fn(u64) -> bool) {
-        self.items.retain(|(_, body)| !matches!(body, EventBody::Timer(id) if unknown(*id)));
-        self.others = self.items.iter().filter(|(_, body)| feed(body).is_none()).count();
+        self.items.retain(|item| !matches!(item.body, EventBody::Timer(id) if unknown(id)));
+        self.others = self.items.iter().filter(|item| feed(&item.body).is_none()).count();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,35 +90,28 @@ impl Queue {
         !(self.missed.is_empty() && self.latest.is_empty())
     }
 
-    pub(crate) fn push(&mut self, ts: Timestamp, body: EventBody) {
+    pub(crate) fn push(&mut self, item: Item) {
         // Once it sheds, it goes on until half of the room is free, so that gaps are few.
         let limit = if self.narrow { self.limit.min(NARROW) } else { self.limit };
         let full = self.items.len() >= if self.sheds() { limit / 2 } else { limit };
-        match feed(&body) {
-            Some((feed, newest_says_all)) if full => {
-                if newest_says_all {
-                    self.latest.insert(feed, (ts, body));
-                } else {
-                    let missed = self.missed.entry(feed).or_default();
-                    *missed = missed.saturating_add(1);
-                }
-            }
+        match feed(&item.body) {
+            Some(_) if full => self.miss(item),
             Some(_) => {
-                self.tell(ts);
-                self.items.push_back((ts, body));
+                self.tell(item.ts);
+                self.items.push_back(item);
             }
             None => {
                 self.others = self.others.saturating_add(1);
-                self.items.push_back((ts, body));
+                self.items.push_back(item);
             }
         }
     }
 
-    /// Counts market data that nobody was there for.
-    pub(crate) fn miss(&mut self, ts: Timestamp, body: EventBody) {
-        if let Some((feed, newest_says_all)) = feed(&body) {
+    /// Keeps the newest of market data that there is no room or nobody for, or counts it.
+    pub(crate) fn miss(&mut self, item: Item) {
+        if let Some((feed, newest_says_all)) = feed(&item.body) {
             if newest_says_all {
-                self.latest.insert(feed, (ts, body));
+                self.latest.insert(feed, item);
             } else {
                 let missed = self.missed.entry(feed).or_default();
                 *missed = missed.saturating_add(1);
@@ -121,19 +124,23 @@ impl Queue {
         for ((instrument, stream), missed) in std::mem::take(&mut self.missed) {
             let reason = GapReason::SlowConsumer;
             self.others = self.others.saturating_add(2);
-            self.items.push_back((ts, EventBody::FeedGap { instrument, stream, reason, missed }));
-            self.items.push_back((ts, EventBody::FeedResumed { instrument, stream }));
+            for body in [
+                EventBody::FeedGap { instrument, stream, reason, missed },
+                EventBody::FeedResumed { instrument, stream },
+            ] {
+                self.items.push_back(Item { ts, body, arrived: None });
+            }
         }
         self.items.extend(std::mem::take(&mut self.latest).into_values());
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Timestamp, EventBody)> {
+    pub(crate) fn pop(&mut self) -> Option<Item> {
         if self.items.is_empty() && self.sheds() {
-            let ts = self.latest.values().map(|(ts, _)| *ts).max().unwrap_or_default();
+            let ts = self.latest.values().map(|item| item.ts).max().unwrap_or_default();
             self.tell(ts);
         }
         let item = self.items.pop_front();
-        if item.as_ref().is_some_and(|(_, body)| feed(body).is_none()) {
+        if item.as_ref().is_some_and(|item| feed(&item.body).is_none()) {
             self.others = self.others.saturating_sub(1);
         }
         item
@@ -141,13 +148,13 @@ impl Queue {
 
     /// What is next, without taking it.
     pub(crate) fn peek(&self) -> Option<&EventBody> {
-        self.items.front().map(|(_, body)| body)
+        self.items.front().map(|item| &item.body)
     }
 
     /// Back to the front: it was not handled.
-    pub(crate) fn put_back(&mut self, ts: Timestamp, body: EventBody) {
-        self.others = self.others.saturating_add(usize::from(feed(&body).is_none()));
-        self.items.push_front((ts, body));
+    pub(crate) fn put_back(&mut self, item: Item) {
+        self.others = self.others.saturating_add(usize::from(feed(&item.body).is_none()));
+        self.items.push_front(item);
     }
 }
 
@@ -180,6 +187,10 @@ mod tests {
         })
     }
 
+    fn item(number: u64, body: EventBody) -> Item {
+        Item { ts: Timestamp(number), body, arrived: None }
+    }
+
     proptest! {
         /// Whoever is slow: timers all come, in order; each trade comes or is counted as missed
         /// exactly where it is missing; the last quote always comes.
@@ -206,14 +217,14 @@ mod tests {
                 for _ in 0..count {
                     number += 1;
                     match kind {
-                        0 => { timers += 1; queue.push(Timestamp(number), EventBody::Timer(timers)); }
-                        1 => { trades += 1; queue.push(Timestamp(number), trade(trades)); }
-                        2 => { quotes += 1; queue.push(Timestamp(number), quote(quotes)); }
-                        _ => if let Some((_, body)) = queue.pop() { check(body)?; },
+                        0 => { timers += 1; queue.push(item(number, EventBody::Timer(timers))); }
+                        1 => { trades += 1; queue.push(item(number, trade(trades))); }
+                        2 => { quotes += 1; queue.push(item(number, quote(quotes))); }
+                        _ => if let Some(item) = queue.pop() { check(item.body)?; },
                     }
                 }
             }
-            while let Some((_, body)) = queue.pop() { check(body)?; }
+            while let Some(item) = queue.pop() { check(item.body)?; }
             prop_assert_eq!((next_timer - 1, next_trade - 1, last_quote), (timers, trades, quotes));
         }
     }

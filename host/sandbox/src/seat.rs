@@ -27,14 +27,14 @@ use ringfence_model::{Event, EventBody, InstrumentId, Micros, OrderId, StreamKin
 
 use crate::admission::Plugin;
 use crate::batch::Scales;
-use crate::budgets::Budgets;
+use crate::budgets::{Budgets, Load};
 use crate::fault::FaultKind;
 use crate::host::{KeyValueStore, Log, LogLevel, Metrics, Post};
 use crate::instance::Instance;
 use crate::life::{Input, Life, Rules};
 use crate::meter::Meter;
 use crate::mitigation::Mitigation;
-use crate::queue::Queue;
+use crate::queue::{Item, Queue};
 use crate::rate::Rate;
 use crate::refusal::Refusal;
 use crate::sandbox::Sandbox;
@@ -181,6 +181,8 @@ pub struct Seat {
     last_fault: Option<String>,
     last_kind: Option<FaultKind>,
     handler: Histogram<u64>,
+    /// From an event's arrival until its call has ended; the oldest event of each call.
+    latency: Histogram<u64>,
     meter: Meter,
     born: Instant,
     /// CPU time of one event, as experience says.
@@ -209,9 +211,10 @@ impl Seat {
             feeds: new_feeds(&budgets),
             call: None,
             now: Timestamp::default(),
+            load: Load::default(),
             asked: None,
         };
-        let handler = Histogram::new_with_bounds(1, SLOWEST_NS, 2).expect("constants within the library's bounds");
+        let times = || Histogram::new_with_bounds(1, SLOWEST_NS, 2).expect("constants within the library's bounds");
         Seat {
             sandbox,
             life: Life::new(config.settings.rules()),
@@ -238,7 +241,8 @@ impl Seat {
             events: 0,
             last_fault: None,
             last_kind: None,
-            handler,
+            handler: times(),
+            latency: times(),
             meter: Meter::default(),
             born: Instant::now(),
             each: Duration::ZERO,
@@ -324,15 +328,21 @@ impl Seat {
 
     /// An event for the plugin.
     pub fn push(&mut self, ts: Timestamp, body: EventBody) {
+        self.push_arrived(ts, body, None);
+    }
+
+    /// The same for an event that reached the host's plugins at this moment of its own clock: how long it takes until it
+    /// is handled is counted.
+    pub fn push_arrived(&mut self, ts: Timestamp, body: EventBody, arrived: Option<Instant>) {
         self.last_ts = self.last_ts.max(ts);
         if self.is_served() {
-            self.queue.push(ts, body);
+            self.queue.push(Item { ts, body, arrived });
             return;
         }
         let comes_back = matches!(self.state(), SeatState::Restarting | SeatState::Paused);
         if body.is_market() {
             if comes_back {
-                self.queue.miss(ts, body);
+                self.queue.miss(Item { ts, body, arrived: None });
             }
             return;
         }
@@ -375,7 +385,7 @@ impl Seat {
             return;
         }
         while let Some((at, timer)) = self.post().and_then(|post| post.timers.fire(now)) {
-            self.queue.push(at, EventBody::Timer(timer));
+            self.queue.push(Item { ts: at, body: EventBody::Timer(timer), arrived: None });
         }
         if self.next_save <= now {
             self.next_save = now.plus(SAVE_EVERY);
@@ -404,6 +414,15 @@ impl Seat {
     pub fn load(&mut self) -> (u32, u32) {
         let now = self.born.elapsed();
         (self.meter.percent(now), self.config.settings.budgets.share_percent)
+    }
+
+    /// What of its budgets the seat alone knows. `now` is the seat's own clock.
+    fn measured(&self, now: Duration) -> Load {
+        Load {
+            share: self.config.clocked.then(|| self.meter.percent_at(now)),
+            waiting: self.waiting(),
+            strike_quarters: self.life.strikes(self.last_ts),
+        }
     }
 
     /// What it did wrong last.

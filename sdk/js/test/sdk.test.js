@@ -206,6 +206,13 @@ test("a denial that nobody catches is told, and is no fault", () => {
   assert.throws(() => strategy.orders.cancel(1), (error) => error instanceof Denied && error.kind === "risk" && error.detail.asked.eq("0.5"));
 });
 
+test("budgets are told as the host has them", () => {
+  const queue = { key: "queue", unit: "count", limit: 100, used: 3 };
+  const [, strategy] = probe({ budgets: [queue, { key: "market_hard_us", unit: "microseconds", limit: 10_000 }] });
+  assert.deepEqual(strategy.quota.budgets(), [queue, { key: "market_hard_us", unit: "microseconds", limit: 10_000, used: null }]);
+  assert.deepEqual([strategy.quota.budget("queue"), strategy.quota.budget("other")], [queue, null]);
+});
+
 test("an exception is told to the operator, then it is a fault", () => {
   const [bench] = probe();
   assert.throws(() => bench.event({ tag: "timer", val: 13 }), /on purpose/);

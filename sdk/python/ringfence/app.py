@@ -124,6 +124,8 @@ class ContractHost:
     def gauge(self, name, value): metrics.gauge(name, _decimal(value))
     def point(self, series, ts, value): metrics.point(series, ts, _decimal(value))
     def quotas(self): return plain(quota.remaining())
+    def budgets(self): return plain(quota.budgets())
+    def budget(self, key): return plain(quota.budget(key))
 
     def set(self, key, value):
         try:

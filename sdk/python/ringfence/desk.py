@@ -151,6 +151,8 @@ class Host(Protocol):
     def gauge(self, name: str, value: Decimal) -> None: ...
     def point(self, series: str, ts: int, value: Decimal) -> None: ...
     def quotas(self) -> list: ...
+    def budgets(self) -> list: ...
+    def budget(self, key: str): ...
 
 
 class _Part:
@@ -306,10 +308,18 @@ class Log(_Part):
 
 
 class Quota(_Part):
-    """What is left of this strategy's quotas."""
+    """What is left of this strategy's quotas, and of its budgets in the sandbox."""
 
     def remaining(self):
         return self._host.quotas()
+
+    def budgets(self):
+        """Every budget of the sandbox: `key`, `unit`, `limit`, `used` (None where nothing adds up)."""
+        return self._host.budgets()
+
+    def budget(self, key):
+        """One of them, for example `budget("memory_bytes")`; None if the host has no such budget."""
+        return self._host.budget(key)
 
 
 class Desk:

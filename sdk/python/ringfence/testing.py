@@ -54,12 +54,14 @@ class Bench:
     Everything that was asked is in `commands`: `(name, argument, …, cause)`. Fills wait in `due` until `settle`.
     """
 
-    def __init__(self, strategy_class, *, seed=7, state=None, commission="0", deny=None, positions=None, **parameters):
+    def __init__(self, strategy_class, *, seed=7, state=None, commission="0", deny=None, positions=None, budgets=(), **parameters):
         self.commands, self.logs, self.points, self.due = [], [], [], []
         self.deny = deny
         self.commission = exact(commission)
         self.held = dict(positions or {})
         self.store = {}
+        #: How the budgets of the sandbox stand: records with `key`, `unit`, `limit`, `used`.
+        self.budget_states = list(budgets)
         self.seq = 0
         self.now = 1_700_000_000_000_000
         self.price = Decimal(0)
@@ -148,6 +150,8 @@ class Bench:
     def log(self, level, message): self.logs.append((level, message))
     def gauge(self, name, value): to_wire(value)
     def quotas(self): return []
+    def budgets(self): return self.budget_states
+    def budget(self, key): return next((one for one in self.budget_states if one.key == key), None)
 
     def point(self, series, ts, value):
         to_wire(value)

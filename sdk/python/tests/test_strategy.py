@@ -183,6 +183,12 @@ class Rules(unittest.TestCase):
             bench.strategy.orders.cancel(1)
         self.assertEqual((caught.exception.kind, caught.exception.detail.asked), ("risk", Decimal("0.5")))
 
+    def test_budgets_are_told_as_the_host_has_them(self):
+        queue = SimpleNamespace(key="queue", unit="count", limit=100, used=3)
+        strategy = probe(budgets=[queue]).strategy
+        self.assertEqual(strategy.quota.budgets(), [queue])
+        self.assertEqual((strategy.quota.budget("queue"), strategy.quota.budget("other")), (queue, None))
+
     def test_an_exception_is_told_to_the_operator_then_it_is_a_fault(self):
         bench = probe()
         with self.assertRaisesRegex(RuntimeError, "on purpose"):

@@ -5,8 +5,8 @@
 use std::fmt::{self, Display};
 
 use crate::{
-    Balance, Book, Context, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, Mode, NewOrder, OpenOrder,
-    OrderId, OrderList, Position, QuotaState, Quote, Seq, Side, StateError, Stream, Timestamp, Trigger,
+    Balance, Book, BudgetState, Context, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, Mode, NewOrder,
+    OpenOrder, OrderId, OrderList, Position, QuotaState, Quote, Seq, Side, StateError, Stream, Timestamp, Trigger,
 };
 
 /// The imports of the contract: the host's own in wasm, a double in tests.
@@ -43,6 +43,8 @@ pub(crate) trait Backend {
     fn gauge(&self, name: &str, value: Decimal);
     fn point(&self, series: &str, ts: Timestamp, value: Decimal);
     fn quotas(&self) -> Vec<QuotaState>;
+    fn budgets(&self) -> Vec<BudgetState>;
+    fn budget(&self, key: &str) -> Option<BudgetState>;
 }
 
 /// A number for the operator: a [`Decimal`], or an `f64` that is rounded to 8 places.
@@ -416,6 +418,17 @@ impl Ctx {
     /// What is left of this strategy's quotas.
     pub fn quotas(&self) -> Vec<QuotaState> {
         self.backend.quotas()
+    }
+
+    /// Every budget of the sandbox with the value that counts for this strategy, and what is used of it.
+    pub fn budgets(&self) -> Vec<BudgetState> {
+        self.backend.budgets()
+    }
+
+    /// One of them by its key in the operator's configuration, for example `memory_bytes`, `queue` or `share_percent`; `None`
+    /// if the host has no such budget. The share is time on the host's clock and not the same in every run.
+    pub fn budget(&self, key: &str) -> Option<BudgetState> {
+        self.backend.budget(key)
     }
 
     /// A number from 0 to below 1, the same in every run with the same seed and in every language (mulberry32).

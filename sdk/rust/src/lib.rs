@@ -78,7 +78,7 @@ pub use bindings::ringfence::strategy::log::Level as LogLevel;
 pub use bindings::ringfence::strategy::orders::{
     Limit, LimitMaker, MarketSize, OrderKind, OrderList, Stop, StopLimit, Trigger,
 };
-pub use bindings::ringfence::strategy::quota::QuotaState;
+pub use bindings::ringfence::strategy::quota::{BudgetState, BudgetUnit, QuotaState};
 pub use bindings::ringfence::strategy::state::StateError;
 pub use bindings::ringfence::strategy::types::{
     Balance, BalanceDenial, Denial, Duration, FilterDenial, FilterKind, Instrument, InstrumentId, OrderField, OrderId,

@@ -3,8 +3,8 @@
 use crate::bindings::ringfence::strategy::{account, log, market, metrics, orders, quota, state, timers};
 use crate::ctx::Backend;
 use crate::{
-    Balance, Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OpenOrder, OrderId,
-    OrderList, Position, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
+    Balance, Book, BudgetState, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OpenOrder,
+    OrderId, OrderList, Position, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
 };
 
 #[derive(Debug)]
@@ -116,5 +116,13 @@ impl Backend for Wire {
 
     fn quotas(&self) -> Vec<QuotaState> {
         quota::remaining()
+    }
+
+    fn budgets(&self) -> Vec<BudgetState> {
+        quota::budgets()
+    }
+
+    fn budget(&self, key: &str) -> Option<BudgetState> {
+        quota::budget(key)
     }
 }

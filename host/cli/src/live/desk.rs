@@ -61,6 +61,14 @@ fn plugin(seat: &SeatReport) -> Value {
             })
         })
         .collect();
+    let budgets: serde_json::Map<String, Value> = seat
+        .budgets
+        .iter()
+        .map(|budget| {
+            let unit = format!("{:?}", budget.unit).to_lowercase();
+            (budget.key.to_owned(), json!({"unit": unit, "limit": budget.limit, "used": budget.used}))
+        })
+        .collect();
     let shadow = seat.shadow.as_ref().map(|shadow| {
         json!({
             "generation": shadow.generation,
@@ -87,7 +95,10 @@ fn plugin(seat: &SeatReport) -> Value {
         "memory_bytes": seat.memory_bytes,
         "handler_p50_ns": seat.handler_p50_ns,
         "handler_p99_ns": seat.handler_p99_ns,
+        "latency_p50_ns": seat.latency_p50_ns,
+        "latency_p99_ns": seat.latency_p99_ns,
         "quotas": quotas,
+        "budgets": budgets,
         "orders": seat.desk.orders,
         "open_orders": seat.desk.open_orders,
         "fills": seat.desk.fills,

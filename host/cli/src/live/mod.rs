@@ -470,7 +470,7 @@ impl Teller {
             FleetEvent::Refused { file, reason } => {
                 let name = file.trim_end_matches(".wasm");
                 self.keep(name, "host", &format!("refused: {reason}"));
-                self.feed.refuse(Refused { file, reason: reason.to_string() });
+                self.feed.refuse(Refused { file, code: reason.code(), reason: reason.to_string() });
             }
             FleetEvent::Removed { name } => self.say(&name, "removed, its open orders are cancelled".to_owned()),
             FleetEvent::Faulted { name, reason } => self.say(&name, format!("fault: {reason}")),

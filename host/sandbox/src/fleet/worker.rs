@@ -36,6 +36,7 @@ pub(super) enum Job {
     Deliver {
         ts: Timestamp,
         body: EventBody,
+        arrived: Instant,
     },
     Open {
         seat: Box<Seat>,
@@ -284,7 +285,7 @@ impl Worker {
         };
         let seat = guest.seat.as_mut();
         match job {
-            Job::Deliver { ts, body } => seat.push(ts, body),
+            Job::Deliver { ts, body, arrived } => seat.push_arrived(ts, body, Some(arrived)),
             Job::Load { plugin, parameters, settings, instance, note, now, reply } => {
                 seat.set(settings);
                 let language = plugin.manifest().language.clone();

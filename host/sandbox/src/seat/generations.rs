@@ -17,6 +17,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::host::LogLevel;
 use crate::instance::Instance;
 use crate::life::{Action, Input};
+use crate::queue::Item;
 use crate::refusal::Refusal;
 
 impl Seat {
@@ -254,7 +255,7 @@ impl Seat {
                 let event = Event { seq, ts, body: EventBody::Started };
                 self.booked.push_front(Booked { event, past: false });
             }
-            None => self.queue.put_back(now, EventBody::Started),
+            None => self.queue.put_back(Item { ts: now, body: EventBody::Started, arrived: None }),
         }
     }
 
@@ -315,9 +316,9 @@ impl Seat {
         let started = Event { seq: self.seq, ts: self.last_ts, body: EventBody::Started };
         self.booked.push_back(Booked { event: started, past: false });
         // Timers and market data of the dead are nothing to the next one; money is booked and told.
-        while let Some((ts, body)) = self.queue.pop() {
-            if body.changes_account() {
-                self.book(ts, body, true);
+        while let Some(item) = self.queue.pop() {
+            if item.body.changes_account() {
+                self.book(item.ts, item.body, true);
             }
         }
     }
@@ -325,18 +326,18 @@ impl Seat {
     /// What waits while it is paused: money is booked in its order, market data is missed.
     fn set_aside(&mut self) {
         let mut rest = Vec::new();
-        while let Some((ts, body)) = self.queue.pop() {
-            if body.changes_account() {
-                self.book(ts, body, true);
+        while let Some(item) = self.queue.pop() {
+            if item.body.changes_account() {
+                self.book(item.ts, item.body, true);
             } else {
-                rest.push((ts, body));
+                rest.push(item);
             }
         }
-        for (ts, body) in rest {
-            if body.is_market() {
-                self.queue.miss(ts, body);
+        for item in rest {
+            if item.body.is_market() {
+                self.queue.miss(item);
             } else {
-                self.queue.push(ts, body);
+                self.queue.push(item);
             }
         }
     }

@@ -5,6 +5,7 @@ use ringfence_model::denial::QuotaState;
 use ringfence_model::desk::DeskReport;
 
 use super::{Seat, ShadowReport};
+use crate::budgets::{BudgetState, states};
 use crate::fault::FaultKind;
 use crate::life::{Generation, SeatState};
 
@@ -37,6 +38,10 @@ pub struct SeatReport {
     pub handler_p50_ns: u64,
     /// Time that one of a hundred handler calls exceeds.
     pub handler_p99_ns: u64,
+    /// Middle time from an event's arrival until it was handled; 0 in virtual time.
+    pub latency_p50_ns: u64,
+    /// Time that one of a hundred events exceeds.
+    pub latency_p99_ns: u64,
     /// Percent of one core over the last second.
     pub cpu_percent: u32,
     /// Whether its market data is conflated because it uses too much of a core.
@@ -45,6 +50,8 @@ pub struct SeatReport {
     pub memory_bytes: usize,
     /// What is used of each quota.
     pub quotas: Vec<QuotaState>,
+    /// Every budget of the sandbox, and what is used of it.
+    pub budgets: Vec<BudgetState>,
     /// Orders, fills, money.
     pub desk: DeskReport,
     /// What it did wrong last.
@@ -62,6 +69,8 @@ impl Seat {
     pub fn report(&self) -> SeatReport {
         let manifest = self.plugin.as_ref().map(|plugin| plugin.manifest());
         let post = self.post.as_ref();
+        let load = self.measured(self.born.elapsed());
+        let memory = self.instance.as_ref().map(crate::instance::Instance::memory);
         SeatReport {
             name: self.config.name.clone(),
             language: manifest.map(|one| one.language.clone()).unwrap_or_default(),
@@ -76,9 +85,11 @@ impl Seat {
             slow_calls: self.soft,
             handler_p50_ns: self.handler.value_at_quantile(0.5),
             handler_p99_ns: self.handler.value_at_quantile(0.99),
-            cpu_percent: self.meter.clone().percent(self.born.elapsed()),
+            latency_p50_ns: self.latency.value_at_quantile(0.5),
+            latency_p99_ns: self.latency.value_at_quantile(0.99),
+            cpu_percent: load.share.unwrap_or(0),
             conflated: self.conflated,
-            memory_bytes: self.instance.as_ref().map_or(0, crate::instance::Instance::memory),
+            memory_bytes: memory.map_or(0, crate::host::Memory::bytes),
             quotas: post
                 .map(|post| {
                     let mut quotas = post.desk.quotas(post.now);
@@ -86,6 +97,7 @@ impl Seat {
                     quotas
                 })
                 .unwrap_or_default(),
+            budgets: post.map(|post| states(self.budgets(), memory, post, load)).unwrap_or_default(),
             desk: post.map(|post| post.desk.report()).unwrap_or_default(),
             last_fault: self.last_fault.clone(),
             last_fault_kind: self.last_kind,

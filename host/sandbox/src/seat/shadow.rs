@@ -116,6 +116,7 @@ impl Seat {
             feeds: new_feeds(budgets),
             call: None,
             now: real.now,
+            load: real.load,
             asked: Some(Vec::new()),
         }))
     }

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::host::Call;
 use crate::life::Input;
 use crate::meter::Share;
+use crate::queue::Item;
 
 /// A call that is ready to be made.
 pub(super) struct Turn {
@@ -20,6 +21,8 @@ pub(super) struct Turn {
     pub(super) kind: EventsKind,
     /// Events that were booked before; they are not from the queue.
     from_booked: bool,
+    /// When the oldest of its events arrived.
+    arrived: Option<Instant>,
 }
 
 impl Turn {
@@ -36,7 +39,13 @@ impl Turn {
             }
         }
         let applied = events.len();
-        Turn { builder, call: Call { events, applied, booked: applied, commands, past }, kind, from_booked: true }
+        Turn {
+            builder,
+            call: Call { events, applied, booked: applied, commands, past },
+            kind,
+            from_booked: true,
+            arrived: None,
+        }
     }
 }
 
@@ -75,25 +84,31 @@ impl Seat {
             return none;
         }
         let limit = self.room(max);
-        let Turn { builder, call, kind, from_booked } = self.next_turn(limit);
+        let Turn { builder, call, kind, from_booked, arrived } = self.next_turn(limit);
         let count = call.events.len();
         if count == 0 {
             return none;
         }
         let Some(mut instance) = self.instance.take() else { return none };
-        if let Some(post) = self.post() {
-            post.call = Some(call);
-        }
         let lookahead = self.config.lookahead;
         let started = Instant::now();
+        let load = self.measured(started.saturating_duration_since(self.born));
+        if let Some(post) = self.post() {
+            post.call = Some(call);
+            post.load = load;
+        }
         let handled =
             self.lend(&mut instance, |instance| instance.on_events(builder.batch(), (kind, count), lookahead));
         let elapsed = started.elapsed();
-        self.handler.saturating_record(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).max(1));
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self.handler.saturating_record(nanos(elapsed));
+        if let Some(arrived) = arrived {
+            self.latency.saturating_record(nanos(started.saturating_duration_since(arrived).saturating_add(elapsed)));
+        }
         let used = instance.used();
         let now = self.last_ts;
         let faults = self.life.faults();
-        let consumed = match self.settle(handled, count, from_booked) {
+        let consumed = match self.settle(handled, count, from_booked, arrived) {
             Ok(consumed) => {
                 self.instance = Some(instance);
                 if self.life.on_trial() {
@@ -135,7 +150,13 @@ impl Seat {
     }
 
     /// Books what was handled and puts the rest back.
-    fn settle(&mut self, handled: Result<usize, Fault>, count: usize, from_booked: bool) -> Result<usize, Fault> {
+    fn settle(
+        &mut self,
+        handled: Result<usize, Fault>,
+        count: usize,
+        from_booked: bool,
+        arrived: Option<Instant>,
+    ) -> Result<usize, Fault> {
         let Some(post) = self.post.as_deref_mut() else { return Err(Fault::Host) };
         let (applied, booked) = post.call.as_ref().map_or((0, 0), |call| (call.applied, call.booked));
         let mut result = match handled {
@@ -166,7 +187,7 @@ impl Seat {
             if from_booked {
                 self.booked.push_front(super::Booked { event, past });
             } else {
-                self.queue.put_back(event.ts, event.body);
+                self.queue.put_back(Item { ts: event.ts, body: event.body, arrived });
             }
         }
         if let Ok(0) = result {
@@ -196,7 +217,7 @@ impl Seat {
     fn fill_batch(&mut self, limit: usize, commands: u32) -> Turn {
         let mut builder = Builder::new();
         let mut call = Call { events: Vec::new(), applied: 0, booked: 0, commands, past: false };
-        let mut kind = EventsKind::Market;
+        let (mut kind, mut arrived) = (EventsKind::Market, None);
         let mut ts_floor = self.post.as_ref().map_or(Timestamp::default(), |post| post.now);
         let mut number = self.seq;
         let mut add = |builder: &mut Builder, call: &mut Call, scales: &Scales, ts: Timestamp, body: EventBody| {
@@ -218,8 +239,10 @@ impl Seat {
                 Some(body) => body.changes_account(),
                 None => false,
             };
-            let Some((ts, body)) = self.queue.pop() else { break };
-            add(&mut builder, &mut call, &self.scales, ts, body);
+            let Some(item) = self.queue.pop() else { break };
+            let ts = item.ts;
+            arrived = arrived.or(item.arrived);
+            add(&mut builder, &mut call, &self.scales, ts, item.body);
             if account && let (Some(post), Some(event)) = (self.post.as_deref_mut(), call.events.first()) {
                 post.now = post.now.max(event.ts);
                 let follows = post.desk.apply(event);
@@ -230,7 +253,7 @@ impl Seat {
                 call.booked = call.applied;
             }
         }
-        Turn { builder, call, kind, from_booked: false }
+        Turn { builder, call, kind, from_booked: false, arrived }
     }
 }
 

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::world::{Command, Resting, World};
 use crate::ctx::Backend;
 use crate::{
-    Balance, Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OpenOrder, OrderId,
-    OrderList, OrderStatus, Position, QuotaKind, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
+    Balance, Book, BudgetState, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OpenOrder,
+    OrderId, OrderList, OrderStatus, Position, QuotaKind, QuotaState, Quote, Seq, StateError, Stream, Timestamp,
 };
 
 pub(super) struct Double(pub(super) Rc<RefCell<World>>);
@@ -198,5 +198,13 @@ impl Backend for Double {
     fn quotas(&self) -> Vec<QuotaState> {
         let world = self.0.borrow();
         world.meters.iter().map(|meter| meter.state(world.now)).collect()
+    }
+
+    fn budgets(&self) -> Vec<BudgetState> {
+        self.0.borrow().budgets.clone()
+    }
+
+    fn budget(&self, key: &str) -> Option<BudgetState> {
+        self.0.borrow().budgets.iter().find(|budget| budget.key == key).cloned()
     }
 }

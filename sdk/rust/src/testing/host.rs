@@ -10,9 +10,9 @@ use super::world::{Command, Resting, Sent, World, is_final};
 use super::{Setting, amount};
 use crate::ctx::Backend;
 use crate::{
-    Book, Decimal, Denial, Duration, EventBody, Fill, Instrument, LogLevel, NewOrder, OpenOrder, OrderChange, OrderId,
-    OrderKind, OrderReason, OrderStatus, OrderUpdate, Quote, RestoreError, Seat, Seq, Side, StopReason, Strategy,
-    Timestamp, Trade,
+    Book, BudgetState, Decimal, Denial, Duration, EventBody, Fill, Instrument, LogLevel, NewOrder, OpenOrder,
+    OrderChange, OrderId, OrderKind, OrderReason, OrderStatus, OrderUpdate, Quote, RestoreError, Seat, Seq, Side,
+    StopReason, Strategy, Timestamp, Trade,
 };
 
 /// The host around one strategy. Each event comes one millisecond after the one before, unless [`Host::advance`] is called.
@@ -150,6 +150,15 @@ impl<S: Strategy> Host<S> {
     /// Denies the next command that is not spoken for yet; call it several times for several commands.
     pub fn deny(&mut self, denial: Denial) {
         self.world.borrow_mut().denials.push_back(denial);
+    }
+
+    /// Says how a budget of the sandbox stands, from now on. Without it the host has none.
+    pub fn budget(&mut self, budget: BudgetState) {
+        let mut world = self.world.borrow_mut();
+        match world.budgets.iter_mut().find(|one| one.key == budget.key) {
+            Some(known) => *known = budget,
+            None => world.budgets.push(budget),
+        }
     }
 
     /// All commands so far.

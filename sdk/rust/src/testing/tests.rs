@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    Ctx, Denial, Depth, Duration, EventBody, HaltReason, Level, Manifest, NewOrder, OrderId, OrderStatus, QuotaState,
-    Quote, SECOND, Seq, Setup, Side, Trade,
+    BudgetState, BudgetUnit, Ctx, Denial, Depth, Duration, EventBody, HaltReason, Level, Manifest, NewOrder, OrderId,
+    OrderStatus, QuotaState, Quote, SECOND, Seq, Setup, Side, Trade,
 };
 use proptest::prelude::{Just, any, prop_assert_eq, prop_oneof, proptest};
 use proptest::strategy::Strategy as Arbitrary;
@@ -214,6 +214,17 @@ const CHANCE: [f64; 3] = [0.011704753153026104, 0.06195825757458806, 0.976907632
 fn a_wrong_parameter_ends_the_start() {
     let refused = Setting::new().parameter("n", 10).host::<Scribe>();
     assert_eq!(refused.unwrap_err(), InitError::InvalidParameter(("n".to_owned(), "must be from 0 to 9".to_owned())));
+}
+
+#[test]
+fn budgets_stand_as_the_test_says() {
+    let mut host = Host::<Scribe>::new();
+    assert!(host.seat.ctx.budgets().is_empty());
+    let budget = |used| BudgetState { key: "queue".to_owned(), unit: BudgetUnit::Count, limit: 100, used: Some(used) };
+    host.budget(budget(1));
+    host.budget(budget(2));
+    assert_eq!(host.seat.ctx.budgets(), [budget(2)]);
+    assert_eq!((host.seat.ctx.budget("queue"), host.seat.ctx.budget("other")), (Some(budget(2)), None));
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    Book, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OrderId, OrderList, OrderStatus,
-    Position, QuotaDenial, QuotaKind, QuotaState, Quote, SECOND, Seq, Side, Stream, Timestamp,
+    Book, BudgetState, Decimal, Denial, Duration, Instrument, InstrumentId, LogLevel, NewOrder, OrderId, OrderList,
+    OrderStatus, Position, QuotaDenial, QuotaKind, QuotaState, Quote, SECOND, Seq, Side, Stream, Timestamp,
 };
 
 /// A command as the strategy gave it.
@@ -82,6 +82,7 @@ pub(super) struct World {
     pub(super) sent: Vec<Sent>,
     pub(super) denials: VecDeque<Denial>,
     pub(super) meters: Vec<Meter>,
+    pub(super) budgets: Vec<BudgetState>,
     /// Number, next time, period.
     pub(super) timers: Vec<(u64, Timestamp, Option<Duration>)>,
     pub(super) numbers: u64,
