@@ -40,6 +40,8 @@ pub mod budgets;
 mod cache;
 pub mod compiler;
 mod convert;
+#[doc(hidden)]
+pub mod crossing;
 pub mod fault;
 pub mod fleet;
 mod host;

@@ -1,23 +1,31 @@
-//! What a plugin's life costs: the pause of a reload while events come, a thousand seats of one
-//! file, the end of an endless loop, and what neighbours notice of a hog. Each line is one
-//! figure of one run; `cargo bench -p ringfence-sandbox --bench life [reload|thousand|loop|neighbours]`.
+//! What a plugin's life costs: a crossing into it, the pause of a reload while events come, a thousand
+//! seats of one file, the end of an endless loop, and what neighbours notice of a hog. Each line is one
+//! figure of one run; `cargo bench --workspace --bench life [crossing|reload|thousand|loop|neighbours]`.
+//! It ends with 1 if a figure misses its bound.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a bench")]
 
-#[path = "../tests/common/mod.rs"]
+/// The contract as any embedder sees it.
+#[allow(missing_debug_implementations, unreachable_pub, clippy::all, reason = "generated")]
+mod bindings {
+    wasmtime::component::bindgen!({ path: "../../wit", world: "strategy" });
+}
+#[path = "../../tests/common/mod.rs"]
 mod common;
+mod crossing;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::Guest;
 use common::desk::{instrument, trade};
 use common::guest::times;
 use common::house::seat_with;
-use common::{Guest, NotingDesk};
 use ringfence_model::denial::QuotaState;
 use ringfence_model::desk::{Desk, DeskReport};
 use ringfence_model::event::{Book, Quote};
@@ -40,7 +48,15 @@ struct Clocked {
     instruments: Vec<Instrument>,
     start: Instant,
     handled: Arc<AtomicUsize>,
-    latencies: Latencies,
+    latencies: Option<Latencies>,
+}
+
+impl Clocked {
+    /// One that only counts.
+    fn silent() -> Self {
+        let (instruments, start) = (vec![instrument()], Instant::now());
+        Clocked { instruments, start, handled: Arc::default(), latencies: None }
+    }
 }
 
 impl Desk for Clocked {
@@ -99,8 +115,10 @@ impl Desk for Clocked {
     }
     fn apply(&mut self, event: &Event) -> Vec<EventBody> {
         if event.body.is_market() {
-            let now = u64::try_from(self.start.elapsed().as_micros()).unwrap();
-            self.latencies.lock().unwrap().push(now.saturating_sub(event.ts.0));
+            if let Some(latencies) = &self.latencies {
+                let now = u64::try_from(self.start.elapsed().as_micros()).unwrap();
+                latencies.lock().unwrap().push(now.saturating_sub(event.ts.0));
+            }
             self.handled.fetch_add(1, Ordering::Relaxed);
         }
         Vec::new()
@@ -127,7 +145,12 @@ impl Operator for Keys {
         let mut other = instrument();
         (other.id, other.symbol) = (InstrumentId(1), "ETHUSDT".to_owned());
         let instruments = vec![instrument(), other];
-        Ok(Box::new(Clocked { instruments, start: self.start, handled: Arc::clone(&self.handled), latencies }))
+        Ok(Box::new(Clocked {
+            instruments,
+            start: self.start,
+            handled: Arc::clone(&self.handled),
+            latencies: Some(latencies),
+        }))
     }
     fn parameters(&mut self, _: &str, manifest: &Manifest) -> Result<Vec<(String, Value)>, String> {
         Ok(manifest.parameters.iter().map(|spec| (spec.name.clone(), spec.default.clone())).collect())
@@ -150,7 +173,7 @@ struct House {
 }
 
 impl House {
-    fn of(files: &[(String, Vec<u8>)], workers: usize, budgets: Budgets) -> Self {
+    fn of<B: AsRef<[u8]>>(files: &[(String, B)], workers: usize, budgets: Budgets) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, bytes) in files {
             std::fs::write(dir.path().join(format!("{name}.wasm")), bytes).unwrap();
@@ -202,14 +225,39 @@ fn kept(name: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-fn quantiles(name: &str, mut all: Vec<Duration>) {
+/// Prints them; the middle and the 99th of a hundred, in milliseconds.
+fn quantiles(name: &str, mut all: Vec<Duration>) -> (f64, f64) {
     all.sort_unstable();
     let at = |quantile: f64| all[((all.len() - 1) as f64 * quantile) as usize];
     println!("{name}: n {} p50 {:?} p99 {:?} max {:?}", all.len(), at(0.5), at(0.99), at(1.0));
+    (at(0.5).as_secs_f64() * 1e3, at(0.99).as_secs_f64() * 1e3)
+}
+
+/// Figures that have a bound.
+#[derive(Default)]
+pub(crate) struct Verdicts {
+    lines: Vec<String>,
+    missed: usize,
+}
+
+impl Verdicts {
+    pub(crate) fn at_most(&mut self, what: &str, found: f64, bound: f64, unit: &str) {
+        let held = found <= bound;
+        self.missed += usize::from(!held);
+        let word = if held { "held" } else { "MISSED" };
+        self.lines.push(format!("{word:<7} {what}: {found:.2} {unit}, at most {bound} {unit}"));
+    }
+
+    /// Prints all of them; 1 if one was missed.
+    fn end(self) -> ExitCode {
+        println!();
+        self.lines.iter().for_each(|line| println!("{line}"));
+        if self.missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
 }
 
 /// Reloads of one file while 100,000 trades a second come.
-fn reload() {
+fn reload(verdicts: &mut Verdicts) {
     for name in ["ema-cross", "market-maker", "rsi-reversion"] {
         let bytes = kept(name);
         let budgets = Budgets { reloads: 60, ..Budgets::default() };
@@ -251,7 +299,10 @@ fn reload() {
             report.faults,
             report.generation
         );
-        quantiles(&format!("reload pause {name}"), pauses);
+        let (_, p99) = quantiles(&format!("reload pause {name}"), pauses);
+        if report.language == "rust" {
+            verdicts.at_most(&format!("reload pause of {name}, p99"), p99, 1.0, "ms");
+        }
     }
 }
 
@@ -262,12 +313,11 @@ fn resident() -> u64 {
 }
 
 /// A thousand seats of one Rust strategy, and one trade for all of them.
-fn thousand() {
+fn thousand(verdicts: &mut Verdicts) {
     let before = resident();
     let bytes = kept("ema-cross");
-    let files: Vec<_> = (0..1_000).map(|number| (format!("s{number:04}"), bytes.clone())).collect();
+    let files: Vec<_> = (0..1_000).map(|number| (format!("s{number:04}"), bytes.as_slice())).collect();
     let mut house = House::of(&files, 2, Budgets::default());
-    drop(files);
     println!("thousand: resident {before} MiB before, {} MiB with 1,000 instances", resident());
     let mailbox = house.fleet.mailbox();
     let (mut all, mut sends) = (Vec::new(), Vec::new());
@@ -285,8 +335,11 @@ fn thousand() {
         all.push(started.elapsed());
     }
     quantiles("thousand: one trade sent to all", sends);
-    quantiles("thousand: one trade handled by all", all);
-    println!("thousand: resident {} MiB after 200 trades each", resident());
+    let (middle, _) = quantiles("thousand: one trade handled by all", all);
+    let after = resident();
+    println!("thousand: resident {after} MiB after 200 trades each");
+    verdicts.at_most("1,000 instances, resident", after as f64, 500.0, "MiB");
+    verdicts.at_most("one trade fanned out to 1,000, middle", middle, 1.0, "ms");
 }
 
 /// CPU time of this thread.
@@ -296,7 +349,7 @@ fn cpu() -> Duration {
 }
 
 /// An endless loop: by how much its end comes after its hard bound.
-fn endless() {
+fn endless(verdicts: &mut Verdicts) {
     let sandbox = Sandbox::new(SandboxConfig::in_process()).unwrap();
     let plugin = sandbox.admit(&Guest::new("evil").does("(call $loop)").bytes()).unwrap();
     let (mut over_cpu, mut over_wall) = (Vec::new(), Vec::new());
@@ -309,12 +362,13 @@ fn endless() {
         over_wall.push(started.elapsed().saturating_sub(hard));
         over_cpu.push((cpu() - used).saturating_sub(hard));
     }
-    quantiles("endless loop: CPU time beyond its hard bound", over_cpu);
+    let (_, p99) = quantiles("endless loop: CPU time beyond its hard bound", over_cpu);
     quantiles("endless loop: wall time beyond its hard bound", over_wall);
+    verdicts.at_most("endless loop ended beyond its hard bound, CPU time, p99", p99, 2.0, "ms");
 }
 
 /// Latency of good plugins alone, and beside a hog, a flooder and a crasher on the same two workers.
-fn neighbours() {
+fn neighbours(_: &mut Verdicts) {
     let burn = |name: &str| Guest::new(name).does(&times(2_000_000, "")).bytes();
     let flood = "(call $cancel (i64.const 1) (call $seq (local.get $batch)) (i32.const 0))
         (call $log (i32.const 1) (i32.const 4096) (i32.const 36))";
@@ -353,14 +407,20 @@ fn neighbours() {
     }
 }
 
-fn main() {
-    let _ = NotingDesk::new();
+fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let all: [(&str, fn()); 4] =
-        [("reload", reload), ("thousand", thousand), ("loop", endless), ("neighbours", neighbours)];
+    let all: [(&str, fn(&mut Verdicts)); 5] = [
+        ("crossing", crossing::run),
+        ("reload", reload),
+        ("thousand", thousand),
+        ("loop", endless),
+        ("neighbours", neighbours),
+    ];
+    let mut verdicts = Verdicts::default();
     for (name, bench) in all {
         if asked.is_empty() || asked.iter().any(|word| word == name) {
-            bench();
+            bench(&mut verdicts);
         }
     }
+    verdicts.end()
 }
