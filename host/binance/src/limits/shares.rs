@@ -2,7 +2,8 @@
 //!
 //! Whoever has asked lately has a claim to an equal part of what a limit leaves. Below that part
 //! a request always fits; above it only into what the others can't claim any more. So one
-//! plugin alone may use everything, and two of them get their halves however fast one asks.
+//! plugin alone may use everything, and two of them get their halves however fast one asks. The host
+//! itself keeps a quarter, however many plugins there are: a book's snapshot alone weighs 250.
 
 use ringfence_model::{Micros, Timestamp};
 
@@ -10,6 +11,8 @@ use super::{COUNTERS, Requester};
 
 /// Who has not asked for so long has no claim.
 pub(super) const QUIET: Micros = Micros::from_secs(60);
+/// The host's part is never less than this part of what a limit leaves: a quarter.
+const HOSTS: u64 = 4;
 /// How often it is looked for who has gone quiet.
 const LOOK_EVERY: Micros = Micros::from_secs(1);
 
@@ -118,20 +121,29 @@ impl Shares {
     /// Whether a request fits into what `part` of limit `index` leaves to this requester.
     pub(super) fn fits(&self, index: usize, place: Place, used: u64, cost: u64, part: u64) -> bool {
         let at = |list: &[u64; COUNTERS]| list.get(index).copied().unwrap_or(0);
-        let share = part.saturating_sub(used.saturating_sub(at(&self.used))) / at(&self.active).max(1);
+        let left = part.saturating_sub(used.saturating_sub(at(&self.used)));
+        let active = at(&self.active).max(1);
+        let is_active = |claim: &Claim| claim.active.get(index) == Some(&true);
+        // However many plugins there are, what the host must know of orders and books can be asked.
+        let (host, plugins) = match self.claims.first() {
+            Some(host) if is_active(host) => ((left / active).max(left / HOSTS), active.saturating_sub(1)),
+            _ => (0, active),
+        };
+        let plugin = left.saturating_sub(host) / plugins.max(1);
+        let share = |place: usize| if place == 0 { host } else { plugin };
         let after = used.saturating_add(cost);
-        if after <= share {
+        if after <= share(place.0) {
             return true;
         }
-        if self.claims.get(place.0).is_some_and(|claim| at(&claim.used).saturating_add(cost) <= share) {
+        if self.claims.get(place.0).is_some_and(|claim| at(&claim.used).saturating_add(cost) <= share(place.0)) {
             return true;
         }
         let claimed = self
             .claims
             .iter()
             .enumerate()
-            .filter(|(other, claim)| *other != place.0 && claim.active.get(index) == Some(&true))
-            .fold(0u64, |sum, (_, claim)| sum.saturating_add(share.saturating_sub(at(&claim.used))));
+            .filter(|(other, claim)| *other != place.0 && is_active(claim))
+            .fold(0u64, |sum, (other, claim)| sum.saturating_add(share(other).saturating_sub(at(&claim.used))));
         after.saturating_add(claimed) <= part
     }
 
@@ -164,5 +176,42 @@ impl Shares {
         if let Some(used) = self.used.get_mut(index) {
             *used = 0;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use ringfence_model::SeatId;
+    use ringfence_wire::rest::RateLimit;
+
+    use super::*;
+    use crate::limits::{Cost, Ended, Limits, Priority};
+
+    /// Sixty plugins trade as fast as they may. A book's snapshot and the account can still be asked for.
+    #[test]
+    fn the_host_can_ask_however_many_plugins_trade() {
+        let (kind, interval) = ("REQUEST_WEIGHT".to_owned(), "MINUTE".to_owned());
+        let rule = RateLimit { rate_limit_type: kind, interval, interval_num: 1, limit: 6_000, count: None };
+        let mut limits = Limits::new(&[rule]);
+        let now = Timestamp(7 * 60_000_000);
+        let mut ask = |requester, priority, weight| match limits.admit(now, requester, priority, Cost::query(weight)) {
+            Ok(ticket) => {
+                limits.settle(now, ticket, Ended::Counted, &[]);
+                true
+            }
+            Err(_) => false,
+        };
+        let seats = || (0..60).map(|number| Requester::Seat(SeatId(number)));
+        assert!(seats().all(|seat| ask(seat, Priority::Order, 1)), "all of them have a claim");
+        let mut used = 60;
+        for seat in seats() {
+            while ask(seat, Priority::Order, 1) {
+                used += 1;
+            }
+        }
+        assert!(used > 3_500, "they are not kept from trading: {used}");
+        assert!(ask(Requester::Host, Priority::Query, 250), "a snapshot of the book, after {used}");
+        assert!(ask(Requester::Host, Priority::Query, 100), "the account and its open orders");
     }
 }
