@@ -5,11 +5,13 @@
 //!
 //! | module | holds |
 //! |--|--|
+//! | `admissions` | files that are looked at beside everything else |
 //! | `worker` | the threads that seats are pinned to |
 //! | `roster` | which file of a name may be taken now, pure |
 //! | [`control`] | an operator's commands to running plugins |
 //! | `watcher` | what changes in the folder, from notifications and by looking |
 
+mod admissions;
 pub mod control;
 mod roster;
 mod watcher;
@@ -27,13 +29,13 @@ use ringfence_model::desk::Desk;
 use ringfence_model::strategy::{Manifest, Mode, Value};
 use ringfence_model::{EventBody, Micros, SeatId, Timestamp};
 
-use crate::admission::snapshot::{NoSnapshot, Snapshot};
-use crate::admission::{Plugin, hash};
+use crate::admission::Plugin;
 use crate::host::LogLevel;
 use crate::refusal::Refusal;
 use crate::sandbox::Sandbox;
 use crate::seat::{Seat, SeatConfig, SeatReport, Settings};
 use crate::trust::Trust;
+use admissions::{Admissions, Admitted, Reply, admit};
 pub use control::Control;
 use roster::{Roster, Verdict};
 use watcher::{Change, Watcher};
@@ -263,17 +265,20 @@ impl Fleet {
         let mailbox = Mailbox { places, workers: senders };
         let (clock, names) = (Arc::clone(&config.clock), Names::default());
         let dir = config.dir.clone();
-        let keeper = Keeper {
+        let (mail, known) = (mailbox.clone(), Arc::clone(&names));
+        let keeper = move |admissions| Keeper {
             sandbox,
             config,
             operator,
             notify,
-            mailbox: mailbox.clone(),
-            names: Arc::clone(&names),
+            mailbox: mail,
+            names: known,
             seats: HashMap::new(),
             roster: Roster::default(),
+            admissions,
         };
-        let watcher = Watcher::start(&dir, keeper).map_err(|source| FleetError::Folder { dir, source })?;
+        let watcher = Watcher::start(&dir, |hints| keeper(Admissions::new(hints)))
+            .map_err(|source| FleetError::Folder { dir, source })?;
         Ok(Fleet { mailbox, clock, names, workers, watcher: Some(watcher) })
     }
 
@@ -328,6 +333,7 @@ struct Keeper {
     names: Names,
     seats: HashMap<String, Kept>,
     roster: Roster,
+    admissions: Admissions,
 }
 
 /// What is known of a plugin that has a seat.
@@ -338,28 +344,6 @@ struct Kept {
     plugin: Option<Arc<Plugin>>,
     parameters: Vec<(String, Value)>,
     settings: Settings,
-}
-
-/// A file's bytes and what admission says of them.
-struct Admitted {
-    file: String,
-    name: String,
-    content: [u8; 32],
-    result: Result<Arc<Plugin>, Refusal>,
-}
-
-fn admit(sandbox: &Arc<Sandbox>, path: &Path) -> Option<Admitted> {
-    let file = path.file_name()?.to_string_lossy().into_owned();
-    let name = path.file_stem()?.to_string_lossy().into_owned();
-    match Snapshot::take(path, sandbox.budgets().file_bytes) {
-        Ok(snapshot) => Some(Admitted { content: snapshot.mark(), result: sandbox.admit_file(&snapshot), file, name }),
-        // Gone again before it was read: its removal will be told.
-        Err(NoSnapshot::Gone) => None,
-        // It has no content; it is told again when there is another reason.
-        Err(NoSnapshot::Refused(reason)) => {
-            Some(Admitted { file, name, content: hash(reason.to_string().as_bytes()), result: Err(reason) })
-        }
-    }
 }
 
 impl Keeper {
@@ -393,6 +377,7 @@ impl Keeper {
             Change::Written(path) => self.written(path),
             Change::Gone(path) => {
                 let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                self.admissions.gone(&name);
                 self.roster.gone(&name);
                 self.remove(&name);
                 self.next_of(&name);
@@ -419,11 +404,29 @@ impl Keeper {
                 (self.notify)(FleetEvent::Delayed { name, wait: Duration::from_micros(wait.0) });
             }
             Verdict::Refuse(why) => self.refuse(&name, file, Refusal::Operator(why)),
-            Verdict::Take | Verdict::Same => {
-                if let Some(admitted) = admit(&self.sandbox, path) {
-                    self.take(admitted);
-                }
+            Verdict::Take | Verdict::Same => self.admissions.ask(&self.sandbox, &name, path, None),
+        }
+    }
+
+    /// An admission has come to its end.
+    fn admitted(&mut self, name: &str, admitted: Option<Box<Admitted>>, replies: Vec<Reply>) {
+        let (counts, again) = self.admissions.ended(&self.sandbox, name);
+        if !replies.is_empty() {
+            let result = self.reload(name, admitted);
+            // Whoever asked may have stopped waiting.
+            replies.into_iter().for_each(|reply| drop(reply.send(result.clone())));
+        } else if let Some(admitted) = admitted.filter(|_| counts) {
+            self.take(*admitted);
+        } else {
+            // What nobody takes cost as much as what somebody does.
+            self.roster.spent((self.config.clock)(), name);
+        }
+        match again {
+            Some((path, replies)) if replies.is_empty() => self.written(&path),
+            Some((path, replies)) => {
+                replies.into_iter().for_each(|reply| self.admissions.ask(&self.sandbox, name, &path, Some(reply)));
             }
+            None => {}
         }
     }
 
@@ -474,14 +477,19 @@ impl Keeper {
         }
     }
 
-    /// Takes a file again, whatever was made of it before.
-    fn reload(&mut self, name: &str) -> Result<String, String> {
+    /// An operator wants a file taken again.
+    fn asked_again(&mut self, name: &str, reply: Reply) {
         let path = self.config.dir.join(format!("{name}.wasm"));
+        self.admissions.ask(&self.sandbox, name, &path, Some(reply));
+    }
+
+    /// Takes a file again, whatever was made of it before.
+    fn reload(&mut self, name: &str, admitted: Option<Box<Admitted>>) -> Result<String, String> {
         self.roster.forget(name);
-        let Some(admitted) = admit(&self.sandbox, &path) else {
-            return Err(format!("there is no file {}", path.display()));
+        let Some(admitted) = admitted else {
+            return Err(format!("there is no file {}", self.config.dir.join(format!("{name}.wasm")).display()));
         };
-        let Admitted { name, content, result, .. } = admitted;
+        let Admitted { name, content, result, .. } = *admitted;
         let plugin = result.map_err(|refusal| refusal.to_string())?;
         // An operator's word is leave enough for an older version.
         drop(self.roster.offer((self.config.clock)(), &name, content, None, true));

@@ -352,3 +352,20 @@ fn a_hog_is_conflated_and_leaves_its_neighbours() {
     assert!(hog.events < before + 100, "what it could not take was conflated: {} of {before}", hog.events);
     assert_eq!((hog.faults, hog.state), (0, SeatState::Running), "conflated before it is ended");
 }
+
+/// A file that takes long to admit delays nobody else's: it is looked at beside them.
+#[test]
+fn a_slow_admission_delays_no_other_reload() {
+    let good = checker().bytes();
+    let folder = Folder::with(&[("good", good.clone())], Settings::default());
+    folder.wait_for(|event| matches!(event, FleetEvent::Loaded { .. }));
+    // It describes itself for as long as it may, which is seconds of CPU time; its name comes first.
+    let endless = Guest { describe: "(call $loop) (i32.const 1024)".into(), ..Guest::new("a-slow") };
+    folder.put("a-slow", &endless.bytes());
+    folder.put("good", &marked(&good, 1));
+    let ended = |event: &FleetEvent| matches!(event, FleetEvent::Reloaded { .. } | FleetEvent::Refused { .. });
+    let first = folder.wait_for(ended);
+    assert!(matches!(&first, FleetEvent::Reloaded { name, .. } if name == "good"), "{first:?}");
+    let second = folder.wait_for(ended);
+    assert!(matches!(&second, FleetEvent::Refused { file, .. } if file == "a-slow.wasm"), "{second:?}");
+}

@@ -100,6 +100,7 @@ fn plugin(seat: &SeatReport) -> Value {
         "quotas": quotas,
         "budgets": budgets,
         "orders": seat.desk.orders,
+        "denials": seat.desk.denials,
         "open_orders": seat.desk.open_orders,
         "fills": seat.desk.fills,
         "pnl": seat.desk.pnl,

@@ -106,6 +106,11 @@ impl Roster {
         Verdict::Take
     }
 
+    /// A file was looked at for nothing: it changed meanwhile, or is gone.
+    pub(super) fn spent(&mut self, now: Timestamp, name: &str) {
+        self.entries.entry(name.to_owned()).or_default().loads.push_back(now);
+    }
+
     /// A version runs.
     pub(super) fn runs(&mut self, name: &str, version: &str) {
         self.entries.entry(name.to_owned()).or_default().version = Some(version.to_owned());

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::{RecursiveMode, Watcher as _};
 
 use super::Keeper;
+use super::admissions::{Admitted, Reply};
 
 /// Least time between two looks: how long a file must stand still.
 const SETTLE: Duration = Duration::from_millis(150);
@@ -129,14 +130,20 @@ pub(super) enum Hint {
     /// An operator wants a file taken again.
     Reload {
         name: String,
-        reply: Sender<Result<String, String>>,
+        reply: Reply,
+    },
+    /// A file was looked at.
+    Admitted {
+        name: String,
+        admitted: Option<Box<Admitted>>,
+        replies: Vec<Reply>,
     },
     End,
 }
 
 impl Watcher {
     /// Takes in what is there, then watches.
-    pub(super) fn start(dir: &Path, mut keeper: Keeper) -> io::Result<Self> {
+    pub(super) fn start(dir: &Path, keeper: impl FnOnce(Sender<Hint>) -> Keeper) -> io::Result<Self> {
         let dir = dir.to_owned();
         let now = files(&dir)?;
         let mut seen = Seen::default();
@@ -151,6 +158,7 @@ impl Watcher {
         if let Err(error) = notifier.watch(&dir, RecursiveMode::NonRecursive) {
             tracing::warn!(dir = %dir.display(), %error, "changes of the folder are only seen by looking");
         }
+        let mut keeper = keeper(hints.clone());
         keeper.open_all(&start);
         let thread = std::thread::Builder::new().name("watcher".to_owned()).spawn(move || {
             let _notifier = notifier;
@@ -188,9 +196,12 @@ fn watch(dir: &Path, keeper: &mut Keeper, seen: &mut Seen, inbox: &Receiver<Hint
                 hinted = true;
                 continue;
             }
-            // Whoever asked may have stopped waiting.
             Ok(Hint::Reload { name, reply }) => {
-                drop(reply.send(keeper.reload(&name)));
+                keeper.asked_again(&name, reply);
+                continue;
+            }
+            Ok(Hint::Admitted { name, admitted, replies }) => {
+                keeper.admitted(&name, admitted, replies);
                 continue;
             }
             Err(RecvTimeoutError::Timeout) => {}
