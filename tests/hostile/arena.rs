@@ -341,6 +341,11 @@ impl Arena {
         self.sent.iter().filter(of).count()
     }
 
+    /// Lists of orders that went to the venue; nobody but the culprit places any.
+    pub fn lists(&self) -> usize {
+        self.sent.iter().filter(|output| matches!(output, Output::PlaceList(_))).count()
+    }
+
     /// Cancels of the culprit's orders that went to the venue.
     pub fn cancels(&self) -> usize {
         let of = |output: &&Output| match output {
@@ -434,6 +439,9 @@ impl Arena {
         let answer = match output {
             Output::Place(approved) => Some(self.venue.place(now, approved.order())),
             Output::Cancel { symbol, client_order_id } => Some(self.venue.cancel(now, &symbol, &client_order_id)),
+            Output::PlaceList(approved) => Some(self.venue.place_list(now, approved.id(), approved.list())),
+            Output::CancelList { symbol, list } => Some(self.venue.cancel_list(now, &symbol, &list)),
+            Output::QueryList { list } => self.venue.query_list(now, &list),
             Output::Amend { symbol, client_order_id, quantity } => {
                 Some(self.venue.amend(now, &symbol, &client_order_id, quantity))
             }

@@ -187,6 +187,80 @@ pub fn market(side: i32, quantity: (i64, u32)) -> String {
     submit(0, side, 0, ["0", &q, &qs, "0", "0", "0", "0", "0"], None)
 }
 
+/// What an order of a later kind is made of; quantities in hundred-thousandths, prices in hundredths.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Limit(i64, i64),
+    /// Shows only so much of itself.
+    Iceberg(i64, i64, i64),
+    /// The same, immediate or cancelled.
+    IcebergNow(i64, i64, i64),
+    LimitMaker(i64, i64),
+    StopLoss(i64, i64),
+    /// So many basis points behind the market.
+    Trailing(i64, u32),
+    /// Trigger, then limit.
+    StopLossLimit(i64, i64, i64),
+    TakeProfit(i64, i64),
+    /// So much of the quote asset.
+    MarketQuote(i64),
+}
+
+/// `orders.submit` of any of them; 0 buys, 1 sells.
+pub fn submit_kind(side: i32, kind: Kind) -> String {
+    let (case, body): (i32, [i64; 8]) = match kind {
+        Kind::Limit(q, p) => (1, [q, 5, p, 2, 0, 0, 0, 0]),
+        Kind::Iceberg(q, p, shown) => (1, [q, 5, p, 2, 0, 1, shown, 5]),
+        Kind::IcebergNow(q, p, shown) => (1, [q, 5, p, 2, 1, 1, shown, 5]),
+        Kind::LimitMaker(q, p) => (2, [q, 5, p, 2, 0, 0, 0, 0]),
+        Kind::StopLoss(q, trigger) => (3, [q, 5, 0, trigger, 2, 0, 0, 0]),
+        Kind::Trailing(q, points) => (3, [q, 5, 1, points.into(), 0, 0, 0, 0]),
+        Kind::StopLossLimit(q, trigger, p) => (4, [q, 5, 0, trigger, 2, p, 2, 0]),
+        Kind::TakeProfit(q, trigger) => (5, [q, 5, 0, trigger, 2, 0, 0, 0]),
+        Kind::MarketQuote(amount) => (0, [1, amount, 0, 0, 0, 0, 0, 0]),
+    };
+    let body = body.map(|value| value.to_string());
+    submit(0, side, case, body.each_ref().map(String::as_str), None)
+}
+
+/// Where a list is put together.
+const LIST: u32 = 12_288;
+
+/// `orders.submit-list`: 0 is an OCO, 1 an OTO, 2 an OTOCO; each leg with its instrument and its side.
+pub fn submit_list(case: u32, legs: &[(u32, i32, Kind)]) -> String {
+    let byte = |at: u32, value: i64| format!("(i32.store8 (i32.const {at}) (i32.const {value}))");
+    let long = |at: u32, value: i64| format!("(i64.store (i32.const {at}) (i64.const {value}))");
+    let decimal = |at: u32, (mantissa, scale): (i64, i64)| format!("{} {}", long(at, mantissa), byte(at + 8, scale));
+    let mut text = format!(
+        "(memory.fill (i32.const {LIST}) (i32.const 0) (i32.const 304)) (i32.store8 (i32.const {LIST}) (i32.const {case}))
+         (i64.store (i32.const {}) {CAUSE})",
+        LIST + 296
+    );
+    for (place, (instrument, side, kind)) in (0u32..).zip(legs) {
+        let at = LIST + 8 + 96 * place;
+        let body = at + 16;
+        let trigger = |price| decimal(body + 24, (price, 2));
+        let (case, parts) = match *kind {
+            Kind::Limit(q, p) => (1, vec![decimal(body, (q, 5)), decimal(body + 16, (p, 2))]),
+            Kind::LimitMaker(q, p) => (2, vec![decimal(body, (q, 5)), decimal(body + 16, (p, 2))]),
+            Kind::StopLoss(q, price) => (3, vec![decimal(body, (q, 5)), trigger(price)]),
+            Kind::TakeProfit(q, price) => (5, vec![decimal(body, (q, 5)), trigger(price)]),
+            Kind::StopLossLimit(q, price, p) => {
+                (4, vec![decimal(body, (q, 5)), trigger(price), decimal(body + 40, (p, 2))])
+            }
+            Kind::MarketQuote(amount) => (0, vec![byte(body, 1), decimal(body + 8, (amount, 0))]),
+            Kind::Iceberg(..) | Kind::IcebergNow(..) | Kind::Trailing(..) => panic!("in no list here"),
+        };
+        text.push_str(&format!(
+            " (i32.store (i32.const {at}) (i32.const {instrument})) {} {} {}",
+            byte(at + 4, (*side).into()),
+            byte(at + 8, case),
+            parts.join(" ")
+        ));
+    }
+    format!("{text} (call $orders.submit-list (i32.const {LIST}) (i32.const 0))")
+}
+
 /// `orders.cancel`; the order's number as code.
 pub fn cancel(order: &str) -> String {
     format!("(call $cancel {order} {CAUSE} (i32.const 0))")

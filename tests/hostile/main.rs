@@ -11,7 +11,7 @@
 //! | [`list`] | every attack, and the test that none lacks its guest or its twin |
 //! | [`arena`] | a culprit and neighbours on a real engine and a real exchange, in virtual time |
 //! | [`guests`] | pieces of guests: orders, tallies of answers |
-//! | `cpu`, `memory`, `orders`, `values`, `files`, `secrets` | the attacks |
+//! | `cpu`, `memory`, `orders`, `kinds`, `values`, `files`, `secrets` | the attacks |
 //! | `imports` | every import with arguments that nobody would write |
 //! | `model` | files, faults and time against the machine of `life` |
 
@@ -34,6 +34,7 @@ mod list;
 mod cpu;
 mod files;
 mod imports;
+mod kinds;
 mod memory;
 mod model;
 mod orders;
