@@ -97,6 +97,8 @@ pub(super) struct Guest {
     calm: u32,
     /// Faults that were told.
     faults: u64,
+    /// It is among those that are looked at next.
+    ready: bool,
 }
 
 /// Where a worker stands among the others.
@@ -114,6 +116,9 @@ pub(super) struct Worker {
     address: Address,
     guests: Vec<Guest>,
     index: HashMap<SeatId, usize>,
+    /// Who has had mail or has more to do, once each: of a thousand seats few are looked at for one event. Time alone
+    /// makes others ready; for them all are looked at on each beat.
+    ready: Vec<SeatId>,
     /// Mail for seats that are on their way here.
     strangers: HashMap<SeatId, Vec<Job>>,
     drains: Vec<Sender<()>>,
@@ -128,6 +133,7 @@ impl Worker {
             address,
             guests: Vec::new(),
             index: HashMap::new(),
+            ready: Vec::new(),
             strangers: HashMap::new(),
             drains: Vec::new(),
         }
@@ -158,7 +164,12 @@ impl Worker {
             if beat.elapsed() >= BEAT {
                 beat = Instant::now();
                 let now = (self.clock)();
-                self.guests.iter_mut().for_each(|guest| guest.seat.advance(now));
+                self.ready.clear();
+                for guest in &mut self.guests {
+                    guest.seat.advance(now);
+                    guest.ready = true;
+                    self.ready.push(guest.id);
+                }
             }
             if loads.elapsed() >= LOADS {
                 loads = Instant::now();
@@ -166,20 +177,31 @@ impl Worker {
                     return;
                 }
             }
-            waits = false;
-            for guest in &mut self.guests {
-                if guest.seat.is_due() {
-                    guest.seat.run(usize::MAX);
-                    waits |= guest.seat.is_due();
-                }
-                tell(&self.notify, guest);
-            }
+            self.serve();
+            waits = !self.ready.is_empty();
             if !waits && !self.drains.is_empty() && self.guests.iter().all(|guest| guest.seat.is_quiet()) {
                 for drained in self.drains.drain(..) {
                     // Whoever asked may have stopped waiting.
                     let _ = drained.send(());
                 }
             }
+        }
+    }
+
+    /// One call for each that is due; who still has something to do afterwards stays ready.
+    fn serve(&mut self) {
+        for id in std::mem::take(&mut self.ready) {
+            // Who was sent away is ready elsewhere.
+            let Some(guest) = self.index.get(&id).and_then(|at| self.guests.get_mut(*at)) else { continue };
+            guest.ready = false;
+            if guest.seat.is_due() {
+                guest.seat.run(usize::MAX);
+                if guest.seat.is_due() {
+                    guest.ready = true;
+                    self.ready.push(id);
+                }
+            }
+            tell(&self.notify, guest);
         }
     }
 
@@ -236,8 +258,10 @@ impl Worker {
         true
     }
 
-    fn take_in(&mut self, guest: Guest) {
+    fn take_in(&mut self, mut guest: Guest) {
         let id = guest.id;
+        guest.ready = true;
+        self.ready.push(id);
         self.index.insert(id, self.guests.len());
         self.guests.push(guest);
         for job in self.strangers.remove(&id).unwrap_or_default() {
@@ -275,7 +299,7 @@ impl Worker {
 
     fn for_seat(&mut self, id: SeatId, job: Job) {
         match job {
-            Job::Open { seat } => return self.take_in(Guest { id, seat, heavy: 0, calm: 0, faults: 0 }),
+            Job::Open { seat } => return self.take_in(Guest { id, seat, heavy: 0, calm: 0, faults: 0, ready: false }),
             Job::Arrive { guest } => return self.take_in(*guest),
             _ => {}
         }
@@ -283,6 +307,9 @@ impl Worker {
             self.strangers.entry(id).or_default().push(job);
             return;
         };
+        if !std::mem::replace(&mut guest.ready, true) {
+            self.ready.push(id);
+        }
         let seat = guest.seat.as_mut();
         match job {
             Job::Deliver { ts, body, arrived } => seat.push_arrived(ts, body, Some(arrived)),
