@@ -103,6 +103,9 @@ fn an_operator_commands_a_running_host() {
     assert!(child.wait().unwrap().success());
     let summary: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(plugin(&summary, "ema-cross")["generation"], 2, "{summary:#}");
+    // The figures of the end are those of its last instance, which is gone by then.
+    let memory = &plugin(&summary, "ema-cross")["budgets"]["memory_bytes"];
+    assert!(memory["used"].as_u64().unwrap() >= 65_536, "{summary:#}");
     assert_eq!(summary["ledger_difference"], serde_json::json!({}), "{summary:#}");
 
     // Logs stay after the end.

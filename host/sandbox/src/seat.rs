@@ -29,7 +29,7 @@ use crate::admission::Plugin;
 use crate::batch::Scales;
 use crate::budgets::{Budgets, Load};
 use crate::fault::FaultKind;
-use crate::host::{KeyValueStore, Log, LogLevel, Metrics, Post};
+use crate::host::{KeyValueStore, Log, LogLevel, Memory, Metrics, Post};
 use crate::instance::Instance;
 use crate::life::{Input, Life, Rules};
 use crate::meter::Meter;
@@ -157,6 +157,8 @@ pub struct Seat {
     /// With the seat between calls, with the guest during one.
     post: Option<Box<Post>>,
     instance: Option<Instance>,
+    /// The memory of the last instance when the host ended, for its last figures.
+    left: Option<Memory>,
     plugin: Option<Arc<Plugin>>,
     parameters: Vec<(String, Value)>,
     offered: Option<Offered>,
@@ -222,6 +224,7 @@ impl Seat {
             config,
             post: Some(Box::new(post)),
             instance: None,
+            left: None,
             plugin: None,
             parameters: Vec::new(),
             offered: None,

@@ -145,8 +145,18 @@ macro_rules! count {
 
 /// Every budget of the sandbox, in the order in which they are shown.
 pub static TABLE: &[Budget] = &[
-    soft!("market_soft_us", 100_000, market, "a market event is stale long before that"),
-    hard!("market_hard_us", 100_000, market, "neighbours on the same worker wait for it"),
+    soft!(
+        "market_soft_us",
+        100_000,
+        market,
+        "a market event is stale long before that; an interpreter takes a quarter of a millisecond for one, and collects garbage now and then"
+    ),
+    hard!(
+        "market_hard_us",
+        100_000,
+        market,
+        "neighbours on the same worker wait for it, once: a slow plugin gets fewer events a call, and its own worker"
+    ),
     soft!("order_soft_us", 100_000, order, "an answer to a fill is worth less with each millisecond"),
     hard!("order_hard_us", 100_000, order, "neighbours on the same worker wait for it"),
     soft!("timer_soft_us", 200_000, timer, "timers, history and the start are rarer, and larger"),
@@ -162,7 +172,12 @@ pub static TABLE: &[Budget] = &[
     ),
     soft!("describe_soft_us", 5_000_000, describe, "asked once per file; interpreters start in it"),
     hard!("describe_hard_us", 5_000_000, describe, "an admission must end"),
-    soft!("init_soft_us", 5_000_000, init, "`init` and `restore` stand between two generations"),
+    soft!(
+        "init_soft_us",
+        5_000_000,
+        init,
+        "`init` and `restore` stand between two generations; interpreters start in the first"
+    ),
     hard!("init_hard_us", 5_000_000, init, "`init` and `restore` stand between two generations"),
     soft!("save_soft_us", 1_000_000, save, "taken between two events, every ten seconds"),
     hard!("save_hard_us", 1_000_000, save, "taken between two events, every ten seconds"),
@@ -205,7 +220,7 @@ pub static TABLE: &[Budget] = &[
         Count,
         (16, 65_536),
         queue,
-        "a slow plugin must not cost the host its memory",
+        "a slow plugin must not cost the host its memory; so many are 80 ms of 100,000 events a second, more than any call takes",
         "quotes, books, tickers: only the newest is kept; trades and depth: counted, told as a gap; orders, fills and timers always find room"
     ),
     size!(
@@ -213,7 +228,7 @@ pub static TABLE: &[Budget] = &[
         Bytes,
         (1 << 20, 512 << 20),
         memory_bytes,
-        "summed over all memories of an instance; also bounds one `memory.copy`, which can't be interrupted",
+        "summed over all memories of an instance, of which an interpreter needs some dozen MiB; also bounds one `memory.copy`, which can't be interrupted",
         "`memory.grow` answers -1; at instantiation: a fault"
     ),
     size!(
@@ -221,10 +236,17 @@ pub static TABLE: &[Budget] = &[
         Count,
         (100, 1_000_000),
         table_elements,
-        "an element costs the host eight bytes",
+        "an element costs the host eight bytes; the functions of an interpreter are tens of thousands",
         "`table.grow` answers -1; at instantiation: a fault"
     ),
-    size!("parts", Count, (1, 256), parts, "core instances, memories and tables, each", "the instance is not made"),
+    size!(
+        "parts",
+        Count,
+        (1, 256),
+        parts,
+        "core instances, memories and tables, each; a language that links libraries in has some dozens",
+        "the instance is not made"
+    ),
     size!("handles", Count, (16, 4_096), handles, "a guest makes handles without the host running", "a fault"),
     size!(
         "hostcall_bytes",
@@ -239,7 +261,7 @@ pub static TABLE: &[Budget] = &[
         Bytes,
         (64 << 10, 4 << 20),
         hostcall_bytes_rare,
-        "the same for `describe`, `init`, `save`, `restore`",
+        "the same for `describe`, `init`, `save`, `restore`; a state of 1 MiB must cross",
         "the call is ended: a fault"
     ),
     size!("saved_bytes", Bytes, (0, 2 << 20), saved_bytes, "kept in memory and copied at each reload", "a fault"),
@@ -335,7 +357,7 @@ pub static TABLE: &[Budget] = &[
         Bytes,
         (64 << 10, 64 << 20),
         file_bytes,
-        "everything is read before anything is looked at",
+        "everything is read before anything is looked at; a Python plugin has 18 MB",
         "the file is refused"
     ),
 ];

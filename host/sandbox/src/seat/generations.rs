@@ -406,6 +406,7 @@ impl Seat {
 
     fn shut_down(&mut self, now: Timestamp, reason: StopReason) {
         if let Some(instance) = self.instance.take() {
+            self.left = (reason == StopReason::HostShutdown).then(|| instance.memory().clone());
             self.part(instance, reason);
         }
         self.booked.clear();

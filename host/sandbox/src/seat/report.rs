@@ -70,7 +70,7 @@ impl Seat {
         let manifest = self.plugin.as_ref().map(|plugin| plugin.manifest());
         let post = self.post.as_ref();
         let load = self.measured(self.born.elapsed());
-        let memory = self.instance.as_ref().map(crate::instance::Instance::memory);
+        let memory = self.instance.as_ref().map(crate::instance::Instance::memory).or(self.left.as_ref());
         SeatReport {
             name: self.config.name.clone(),
             language: manifest.map(|one| one.language.clone()).unwrap_or_default(),
