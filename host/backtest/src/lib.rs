@@ -14,4 +14,4 @@ pub mod clock;
 pub mod run;
 pub mod venue;
 
-pub use run::{BacktestError, Progress, Report, Run, RunConfig, Source};
+pub use run::{BacktestError, Progress, Report, Run, RunConfig, Source, Told};

@@ -15,7 +15,7 @@ use ringfence_model::event::Book;
 use ringfence_model::strategy::{Mode, StopReason, Value};
 use ringfence_model::venue::{MarketData, VenueEvent};
 use ringfence_model::{Balance, Decimal, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
-use ringfence_sandbox::{Plugin, Refusal, Sandbox, Seat, SeatConfig, SeatReport, Settings};
+use ringfence_sandbox::{LogLevel, Plugin, Refusal, Sandbox, Seat, SeatConfig, SeatReport, SeatState, Settings};
 use ringfence_wire::WireError;
 use ringfence_wire::rest::ExchangeInfo;
 use ringfence_wire::stream::{StreamParser, combined, stream_name};
@@ -90,6 +90,31 @@ pub struct Progress {
     pub now: Timestamp,
 }
 
+/// What a plugin wrote, or did wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// A line of its log.
+    Log(LogLevel, String),
+    /// A fault, and whether it was one too many.
+    Fault {
+        /// What it did.
+        reason: String,
+        /// It runs no more.
+        quarantined: bool,
+    },
+}
+
+/// Whoever wants to hear of the plugins: when, whose name, what.
+type Hear = Box<dyn FnMut(Timestamp, &str, Told)>;
+
+struct Listener(Hear);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
 /// What a run came to.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -120,6 +145,9 @@ pub struct Run {
     parser: StreamParser,
     engine: Engine,
     seats: Vec<Seat>,
+    /// Faults of each seat that were told.
+    faults: Vec<u64>,
+    listener: Option<Listener>,
     sandbox: Arc<Sandbox>,
     desk_commands: (Sender<DeskCommand>, Receiver<DeskCommand>),
     in_flight: VecDeque<(Timestamp, Output)>,
@@ -183,6 +211,8 @@ impl Run {
             parser,
             engine,
             seats: Vec::new(),
+            faults: Vec::new(),
+            listener: None,
             sandbox,
             desk_commands: channel(),
             in_flight: VecDeque::new(),
@@ -229,7 +259,35 @@ impl Run {
         let mut seat = Seat::new(Arc::clone(&self.sandbox), seat, Box::new(desk));
         seat.start(self.config.start, plugin, parameters).map_err(|refusal| BacktestError::Plugin { name, refusal })?;
         self.seats.push(seat);
+        self.faults.push(0);
         Ok(())
+    }
+
+    /// The seats' names.
+    pub fn names(&self) -> Vec<String> {
+        self.seats.iter().map(|seat| seat.name().to_owned()).collect()
+    }
+
+    /// Hears what plugins write and do wrong. Without a listener it is lost.
+    pub fn listen(&mut self, hear: impl FnMut(Timestamp, &str, Told) + 'static) {
+        self.listener = Some(Listener(Box::new(hear)));
+    }
+
+    fn tell(&mut self) {
+        let now = self.clock.now();
+        let Some(Listener(hear)) = &mut self.listener else { return };
+        for (seat, told) in self.seats.iter_mut().zip(&mut self.faults) {
+            if seat.has_log() {
+                for (level, message) in seat.take_log() {
+                    hear(now, seat.name(), Told::Log(level, message));
+                }
+            }
+            let faults = seat.life().faults();
+            if faults != std::mem::replace(told, faults) {
+                let quarantined = seat.state() == SeatState::Quarantined;
+                hear(now, seat.name(), Told::Fault { reason: seat.last_fault().to_owned(), quarantined });
+            }
+        }
     }
 
     /// Plays the market to its end, then cancels what is open.
@@ -509,10 +567,12 @@ impl Run {
             if !moved && self.out.is_empty() {
                 match self.desk_commands.1.try_recv() {
                     Ok(command) => self.engine.command(now, command, &mut self.out),
-                    Err(_) => return Ok(()),
+                    Err(_) => break,
                 }
             }
         }
+        self.tell();
+        Ok(())
     }
 
     /// A generated market only says what somebody follows; a recording says what it has.

@@ -176,6 +176,16 @@ pub enum ClientError {
         /// What went wrong last.
         last: String,
     },
+    /// The venue does not take the key.
+    #[error(
+        "the venue does not take the key: {why}; -1022 means that the secret (or the private key) is not that of this API key, \
+         -2014 and -2015 that the API key is not one of this venue, may not be used from this address, or lacks the permission; \
+         `ringfence doctor` tells more"
+    )]
+    KeyRefused {
+        /// The venue's words.
+        why: String,
+    },
     /// The HTTP client can't be built.
     #[error("can't set up HTTP: {0}")]
     Setup(String),
@@ -377,16 +387,18 @@ impl Client {
         if let Some(credentials) = shared.config.credentials.clone() {
             let (up, mut is_up) = watch::channel(api::Status::Trying("no attempt yet".to_owned()));
             tasks.push(tokio::spawn(api::run(Arc::clone(&shared), credentials, up, stopped)));
-            let started = tokio::time::timeout(START_WITHIN, is_up.wait_for(|status| *status == api::Status::Up))
-                .await
-                .is_ok_and(|up| up.is_ok());
-            if !started {
+            let decided = |status: &api::Status| status.refuses_key() || *status == api::Status::Up;
+            // Without an answer in time the status says why.
+            drop(tokio::time::timeout(START_WITHIN, is_up.wait_for(decided)).await);
+            let status = is_up.borrow().clone();
+            if let api::Status::Trying(last) = &status {
                 stop.send_replace(true);
-                let last = match &*is_up.borrow() {
-                    api::Status::Trying(why) => why.clone(),
-                    api::Status::Up => String::new(),
-                };
-                return Err(ClientError::NoUserStream { last });
+                let last = last.clone();
+                return Err(if status.refuses_key() {
+                    ClientError::KeyRefused { why: last }
+                } else {
+                    ClientError::NoUserStream { last }
+                });
             }
         }
         let client =

@@ -43,7 +43,12 @@ pub(crate) fn run(args: &FileArgs, config: Config) -> anyhow::Result<()> {
         (Ok(_), Some(GrantStep { problems, .. })) if !problems.is_empty() => {
             bail!("{} would not run with this configuration: {}", args.file.display(), problems.join("; "))
         }
-        _ => Ok(()),
+        _ => {
+            if !args.json {
+                say!("{} would be taken", args.file.display());
+            }
+            Ok(())
+        }
     }
 }
 

@@ -59,11 +59,11 @@ pub(crate) fn passphrase(from: PassphraseFrom<'_>, new: bool) -> anyhow::Result<
     }
     if !std::io::stdin().is_terminal() {
         bail!(
-            "the key store needs its passphrase: set {PASSPHRASE_ENV}, name a file with --passphrase-file \
-             (in ringfence.toml: passphrase_file), or start it in a terminal"
+            "the key store needs its passphrase: set {PASSPHRASE_ENV}, name a file ([venue] passphrase_file in ringfence.toml; \
+             of `ringfence keys`: --passphrase-file), or start it in a terminal"
         );
     }
-    let first = ask("Passphrase of the key store: ")?;
+    let first = ask(if new { "New passphrase (8 characters or more): " } else { "Passphrase of the key store: " })?;
     if new && *first != *ask("Once more: ")? {
         bail!("the two passphrases differ");
     }
@@ -78,7 +78,8 @@ pub(crate) fn of_venue(venue: &VenueConfig) -> anyhow::Result<Credentials> {
             None => places::key_store().context("there is no home folder; name the key store in [venue] key_store")?,
         };
         if !store.exists() {
-            bail!("there is no key store {}; make one with: ringfence keys add {name}", store.display());
+            let own = venue.key_store.as_ref().map(|path| format!(" --store {}", path.display())).unwrap_or_default();
+            bail!("there is no key store {}; make one with: ringfence keys add {name}{own}", store.display());
         }
         let from = PassphraseFrom { file: venue.passphrase_file.as_deref(), env: venue.passphrase_env.as_deref() };
         let opened = KeyStore::read(&store, &passphrase(from, false)?)

@@ -84,12 +84,15 @@ impl Grants {
         self.config.grant(name).settings.clone()
     }
 
-    /// A new configuration. What a running seat has (symbols, allocation, limits) it keeps: the
-    /// answer names what needs a restart.
+    /// A new configuration. What a running seat has (symbols, allocation, limits, what it may send
+    /// and follow) it keeps: the answer names what needs a restart.
     pub(crate) fn replace(&mut self, config: Config) -> Vec<String> {
         let mut restart = Vec::new();
         if config.venue != self.config.venue || config.sim != self.config.sim {
             restart.push("[venue] and [sim]".to_owned());
+        }
+        if config.defaults.permissions != self.config.defaults.permissions {
+            restart.push("order_types and streams of [defaults]".to_owned());
         }
         let names: BTreeSet<_> = config.plugins.keys().chain(self.config.plugins.keys()).cloned().collect();
         for name in names {
@@ -98,6 +101,9 @@ impl Grants {
                 |grant: &Grant| (grant.enabled, grant.symbols.clone(), grant.allocation.clone(), grant.limits.clone());
             if fixed(old) != fixed(new) {
                 restart.push(format!("symbols, allocation and limits of {name}"));
+            }
+            if old.permissions != new.permissions {
+                restart.push(format!("order_types and streams of {name}"));
             }
         }
         self.config = config;

@@ -1,18 +1,21 @@
 //! A run in virtual time: plugins of the folder on a recording or a generated market.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
-use ringfence_backtest::{BacktestError, Progress, Run, RunConfig, Source};
+use ringfence_backtest::{BacktestError, Progress, Run, RunConfig, Source, Told};
 use ringfence_model::{Balance, Decimal, Micros, Timestamp};
 use ringfence_sandbox::{NoSnapshot, Refusal, Sandbox, SandboxConfig, Snapshot};
 
 use crate::args::RunArgs;
 use crate::config::{Config, VenueKind};
 use crate::grants::Grants;
-use crate::live::messages_per_second;
+use crate::live::plugin_log::{Line, PluginLog};
+use crate::live::{messages_per_second, refuse_archive, stray_tables};
 use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
 
 /// One way to the venue: what a host near it sees, rounded up.
@@ -29,7 +32,10 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     }
     let started = Instant::now();
     let source = match &args.replay {
-        Some(path) => Source::Recording(path.clone()),
+        Some(path) => {
+            refuse_archive(path)?;
+            Source::Recording(path.clone())
+        }
         None => Source::Generator {
             length: args.length.map_or(LENGTH, |length| Micros(u64::try_from(length.as_micros()).unwrap_or(u64::MAX))),
             symbols: config.venue.symbols.clone(),
@@ -77,6 +83,33 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     if seats == 0 {
         bail!("no plugin of {} can run here; see the reasons above", args.plugins.display());
     }
+    let (log, log_thread) = match PluginLog::start(&args.state) {
+        Ok((log, thread)) => (Some(log), Some(thread)),
+        Err(error) => {
+            crate::view::line(&format!("plugins' logs can't be kept in {}: {error}", args.state.display()));
+            (None, None)
+        }
+    };
+    let lines = Rc::new(Cell::new(0u64));
+    let counted = Rc::clone(&lines);
+    run.listen(move |now, name, told| {
+        let (level, message) = match told {
+            Told::Log(level, message) => (format!("{level:?}").to_lowercase(), message),
+            Told::Fault { reason, quarantined } => {
+                let what = if quarantined { "quarantined" } else { "fault" };
+                crate::view::line(&format!("{name}: {what}: {reason}"));
+                ("host".to_owned(), format!("{what}: {reason}"))
+            }
+        };
+        counted.set(counted.get().saturating_add(1));
+        if let Some(log) = &log {
+            log.write(name, Line { ts: now.0, level, message });
+        }
+    });
+    let names = run.names();
+    for stray in stray_tables(&config, names.into_iter(), &refused) {
+        crate::view::line(&stray);
+    }
     let on_terminal = std::io::stderr().is_terminal();
     let mut progress = |progress: Progress| {
         if on_terminal {
@@ -90,6 +123,16 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     let wall = playing.elapsed();
     if on_terminal {
         crate::view::line("");
+    }
+    if let Some(thread) = log_thread {
+        // Its sender went with the run, so it ends with its last line; one that panicked has told so.
+        drop(thread.join());
+        if lines.get() > 0 {
+            let (lines, state) = (lines.get(), args.state.display());
+            crate::view::line(&format!(
+                "the plugins wrote {lines} lines: `ringfence logs NAME`, files in {state}/logs"
+            ));
+        }
     }
     #[allow(clippy::cast_precision_loss, reason = "a length for people")]
     let duration_s = report.length.0 as f64 / 1e6;
@@ -111,7 +154,6 @@ pub(crate) fn run(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     })
 }
 
-/// The `.wasm` files of a folder, by name.
 /// The word for machines of why a file is not taken.
 fn code(error: &anyhow::Error) -> &'static str {
     let of_seat = error.downcast_ref::<BacktestError>().and_then(|error| match error {
@@ -122,6 +164,7 @@ fn code(error: &anyhow::Error) -> &'static str {
     of_seat.or_else(|| error.downcast_ref::<Refusal>()).map_or("operator", Refusal::code)
 }
 
+/// The `.wasm` files of a folder, by name.
 fn wasm_files(dir: &std::path::Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir)
         .with_context(|| format!("can't read the plugin folder {}; name another with --plugins DIR", dir.display()))?;

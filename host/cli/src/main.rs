@@ -45,7 +45,7 @@ mod sim;
 mod summary;
 mod view;
 
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -63,8 +63,10 @@ fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("RINGFENCE_LOG").unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| view::Diagnostics)
+        // A line of the live view has no escapes.
+        .with_ansi(false)
+        .with_target(false)
         .init();
     let run = match args.command {
         Command::Run(run) => run,

@@ -23,7 +23,12 @@ pub(crate) fn run(args: &PluginsArgs) -> anyhow::Result<()> {
         return Ok(());
     }
     match (&args.command, &result) {
-        (PluginsCommand::List, Value::Array(plugins)) => crate::view::out(&list(plugins)),
+        (PluginsCommand::List, Value::Array(plugins)) => {
+            if plugins.iter().any(|plugin| plugin["trading_halted"] == true) {
+                say!("trading is halted: no new orders of any plugin; `ringfence resume` ends it");
+            }
+            crate::view::out(&list(plugins));
+        }
         (PluginsCommand::History { .. }, Value::Array(generations)) => crate::view::out(&history(generations)),
         (_, Value::String(text)) => say!("{text}"),
         (_, other) => say!("{other}"),
@@ -79,6 +84,9 @@ fn list(plugins: &[Value]) -> String {
                 cell(&plugin["version"]),
                 cell(&plugin["events"]),
                 cell(&plugin["waiting"]),
+                cell(&plugin["orders"]),
+                cell(&plugin["fills"]),
+                cell(&plugin["pnl"]),
                 format!("{} %", cell(&plugin["cpu_percent"])),
                 format!("{memory} KiB"),
                 cell(&plugin["faults"]),
@@ -87,8 +95,22 @@ fn list(plugins: &[Value]) -> String {
             ]
         })
         .collect();
-    let header =
-        ["plugin", "state", "gen", "version", "events", "waiting", "cpu", "memory", "faults", "strikes", "last fault"];
+    let header = [
+        "plugin",
+        "state",
+        "gen",
+        "version",
+        "events",
+        "waiting",
+        "orders",
+        "fills",
+        "pnl",
+        "cpu",
+        "memory",
+        "faults",
+        "strikes",
+        "last fault",
+    ];
     table(&header, &rows)
 }
 

@@ -257,6 +257,12 @@ fn announce(args: &SimArgs, handle: &ServerHandle, accounts: &[AccountConfig]) -
             let owned: Vec<_> = account.balances.iter().map(|(asset, amount)| format!("{amount} {asset}")).collect();
             writeln!(out, "  owns            {}\n", owned.join(", "))?;
         }
+        if args.replay.is_some() {
+            writeln!(
+                out,
+                "The recording begins when the first client subscribes to a stream of it; until then time stands.\n"
+            )?;
+        }
         writeln!(out, "Try:\n  curl '{rest}/api/v3/ticker/price?symbol=BTCUSDT'")?;
         writeln!(
             out,

@@ -110,6 +110,29 @@ pub(crate) fn line(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
+/// The feed of the live view, while one is drawn.
+static DRAWN: Mutex<Option<Feed>> = Mutex::new(None);
+
+/// Where diagnostics of the program go: to standard error, or, while a view has the terminal, into its lines.
+#[derive(Debug)]
+pub(crate) struct Diagnostics;
+
+impl std::io::Write for Diagnostics {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let feed = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match feed {
+            Some(feed) => feed.say(text.trim_end().to_owned()),
+            None => line(text.trim_end()),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The figures of one moment.
 #[derive(Debug)]
 pub(crate) struct Picture {
@@ -120,6 +143,8 @@ pub(crate) struct Picture {
     pub(crate) plugins: Vec<PluginSummary>,
     /// Limit, used, allowed.
     pub(crate) usage: Vec<(String, u64, u64)>,
+    /// No new orders of any plugin.
+    pub(crate) halted: bool,
 }
 
 /// What the person wants.
@@ -140,6 +165,7 @@ pub(crate) struct Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.feed.with(|state| state.drawn = false);
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Err(error) = ratatui::try_restore() {
             tracing::warn!(%error, "the terminal can't be given back; `reset` does it");
         }
@@ -163,6 +189,7 @@ impl View {
         }
         let terminal = ratatui::try_init()?;
         feed.with(|state| state.drawn = true);
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed.clone());
         Ok(View::Live(Box::new(Live { terminal, feed, rates: Rates::default() })))
     }
 
@@ -247,7 +274,8 @@ fn draw(frame: &mut ratatui::Frame<'_>, picture: &Picture, feed: &Feed, rates: &
         picture.elapsed.as_secs_f64(),
         picture.messages
     );
-    frame.render_widget(Line::from(title).bold(), head);
+    let halted = if picture.halted { " · HALTED, no new orders: `ringfence resume` ends it" } else { "" };
+    frame.render_widget(Line::from(vec![title.bold(), halted.fg(Color::Red).bold()]), head);
 
     let table_of = plugin_table(picture, rates);
     let shown = fitting(&table_of, table.width.saturating_sub(2));

@@ -322,6 +322,11 @@ impl Life {
         self.history.iter()
     }
 
+    /// The generation that watches, its orders compared and not sent.
+    pub fn watching(&self) -> Option<u64> {
+        self.next.and_then(|(number, next)| matches!(next, Next::Shadow { .. }).then_some(number))
+    }
+
     /// A file that was not taken, for the history. It takes no number from the next.
     pub fn refused(&mut self, now: Timestamp, note: String) {
         self.remember(now, 0, String::new(), [0; 32], note, GenerationState::Stopped);

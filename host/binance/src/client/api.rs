@@ -59,6 +59,15 @@ pub(super) enum Status {
     Up,
 }
 
+impl Status {
+    /// Whether the venue said that it knows no such key, or that the signature is not the key's: trying
+    /// again will not help. The reason carries the venue's code ([`refusal`]).
+    pub(super) fn refuses_key(&self) -> bool {
+        let Status::Trying(why) = self else { return false };
+        ["-1022: ", "-2014: ", "-2015: "].iter().any(|code| why.contains(code))
+    }
+}
+
 /// What the venue answered to a request.
 #[derive(Debug)]
 pub(super) struct Answered {

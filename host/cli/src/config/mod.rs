@@ -17,6 +17,7 @@ use ringfence_model::strategy::{FaultPolicy, Value};
 use ringfence_sandbox::budgets::{Budget, TABLE};
 use ringfence_sandbox::{Pin, Settings, SignaturePolicy, SignerKey, Trust};
 
+pub(crate) use reader::distance;
 use reader::{Reader, Table};
 
 /// Where orders go.

@@ -117,7 +117,7 @@ impl<'t> Table<'t> {
     }
 
     fn mismatch(&self, reader: &Reader<'t>, key: &str, want: &str) {
-        let found = self.get(key).map_or("nothing", |value| value.get_ref().type_str());
+        let found = self.get(key).map_or_else(|| "nothing".to_owned(), |value| shown(value.get_ref()));
         self.wrong(reader, key, &format!("must be {want}, found {found}"));
     }
 
@@ -251,6 +251,17 @@ impl<'t> Table<'t> {
     }
 }
 
+/// A value as it stands in the file if it is short, else what it is.
+fn shown(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::String(text) if text.len() <= 40 => format!("{text:?}"),
+        other => format!("a value of the type {}", other.type_str()),
+    }
+}
+
 /// The digits as they stand in the file; no binary float in between.
 fn exact(value: &DeValue<'_>) -> Option<Decimal> {
     let text = match value {
@@ -263,7 +274,7 @@ fn exact(value: &DeValue<'_>) -> Option<Decimal> {
 }
 
 /// Edit distance, to guess what a wrong key was meant to be.
-fn distance(a: &str, b: &str) -> usize {
+pub(crate) fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

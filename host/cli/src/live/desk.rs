@@ -9,14 +9,15 @@ use super::hub::{HubSender, Input};
 use crate::control::Request;
 use crate::control::server::Handler;
 use crate::logs::utc;
+use crate::view::Feed;
 
 /// Does what is asked of a running host.
-pub(super) fn handler(control: Control, hub: HubSender) -> Handler {
+pub(super) fn handler(control: Control, hub: HubSender, feed: Feed) -> Handler {
     Arc::new(move |request| {
         let told =
             |name: &str, command| control.command(name, command).map(|what| Value::String(format!("{name}: {what}")));
         match request {
-            Request::List => Ok(control.reports().iter().map(plugin).collect()),
+            Request::List => Ok(control.reports().iter().map(|seat| plugin(seat, hub.is_halted())).collect()),
             Request::History { name } => Ok(control.history(&name)?.iter().map(generation).collect()),
             Request::Pause { name } => told(&name, PluginCommand::Pause),
             Request::Resume { name } => told(&name, PluginCommand::Resume),
@@ -24,10 +25,12 @@ pub(super) fn handler(control: Control, hub: HubSender) -> Handler {
             Request::Rollback { name } => told(&name, PluginCommand::Rollback),
             Request::Halt => {
                 hub.send(Input::Halt);
+                feed.say("trading is halted by the operator: no new orders; `ringfence resume` ends it".to_owned());
                 Ok(json!({"trading": "halted: no new orders; cancels go on"}))
             }
             Request::Unhalt => {
                 hub.send(Input::Unhalt);
+                feed.say("trading goes on".to_owned());
                 Ok(json!({"trading": "resumed"}))
             }
         }
@@ -48,7 +51,7 @@ fn generation(generation: &Generation) -> Value {
     })
 }
 
-fn plugin(seat: &SeatReport) -> Value {
+fn plugin(seat: &SeatReport, halted: bool) -> Value {
     let quotas: Vec<Value> = seat
         .quotas
         .iter()
@@ -85,6 +88,7 @@ fn plugin(seat: &SeatReport) -> Value {
         "generation": seat.generation,
         "state": seat.state.to_string(),
         "on_trial": seat.on_trial,
+        "trading_halted": halted,
         "events": seat.events,
         "waiting": seat.waiting,
         "faults": seat.faults,
@@ -103,7 +107,7 @@ fn plugin(seat: &SeatReport) -> Value {
         "denials": seat.desk.denials,
         "open_orders": seat.desk.open_orders,
         "fills": seat.desk.fills,
-        "pnl": seat.desk.pnl,
+        "pnl": seat.desk.pnl.round_dp(8),
         "last_fault": seat.last_fault,
         "last_fault_kind": seat.last_fault_kind.map(|kind| kind.to_string()),
         "shadow": shadow,

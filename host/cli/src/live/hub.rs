@@ -2,6 +2,7 @@
 //! clock meet, one after another. Nothing here waits for a socket or a plugin.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -40,18 +41,31 @@ pub(super) enum Input {
 
 /// The way in.
 #[derive(Clone)]
-pub(super) struct HubSender(Sender<Input>);
+pub(super) struct HubSender {
+    inbox: Sender<Input>,
+    halted: Arc<AtomicBool>,
+}
 
 /// A fresh inbox.
 pub(super) fn channel() -> (HubSender, Receiver<Input>) {
     let (sender, inbox) = bounded(INBOX);
-    (HubSender(sender), inbox)
+    (HubSender { inbox: sender, halted: Arc::default() }, inbox)
 }
 
 impl HubSender {
     /// Sends; after the engine has ended there is nobody to tell.
     pub(super) fn send(&self, input: Input) {
-        drop(self.0.send(input));
+        match input {
+            Input::Halt => self.halted.store(true, Ordering::Relaxed),
+            Input::Unhalt => self.halted.store(false, Ordering::Relaxed),
+            _ => {}
+        }
+        drop(self.inbox.send(input));
+    }
+
+    /// Whether somebody halted trading and nobody resumed it.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
     }
 
     pub(super) fn open_seat(&self, config: SeatConfig) -> Result<(SeatId, SeatDesk), String> {

@@ -17,8 +17,9 @@ mod leftovers;
 mod operator;
 pub(crate) mod plugin_log;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use ringfence_binance::limits::SocketLimits;
 use ringfence_binance::{Client, ClientConfig, ClientEvent, Credentials};
+use ringfence_exchange::recording::archive::is_archive;
 use ringfence_exchange::recording::{first_time, symbol_of};
 use ringfence_exchange::server::{self, Market, ServerHandle};
 use ringfence_exchange::{AccountConfig, Exchange, ExchangeConfig, SymbolConfig};
@@ -34,7 +36,7 @@ use ringfence_model::{Balance, Timestamp};
 use ringfence_sandbox::{Fleet, FleetConfig, FleetEvent, LogLevel, Sandbox, SandboxConfig};
 
 use crate::args::{Args, Command, RunArgs, Speed};
-use crate::config::{Config, VenueConfig, VenueKind};
+use crate::config::{Config, VenueConfig, VenueKind, distance};
 use crate::control::server::Server;
 use crate::grants::Grants;
 use crate::summary::{Messages, PluginSummary, Refused, Summary, Timing, account_lines, ledger_difference};
@@ -86,6 +88,7 @@ async fn open_embedded(args: &RunArgs, config: &Config) -> anyhow::Result<Venue>
             bail!("--replay brings its own market; leave it out, or set [venue] kind = \"sim\"")
         }
         Some(path) => {
+            refuse_archive(path)?;
             let speed = match args.speed {
                 Some(Speed::Times(times)) => times,
                 _ => 1.0,
@@ -134,6 +137,18 @@ async fn open_embedded(args: &RunArgs, config: &Config) -> anyhow::Result<Venue>
         _ => Mode::Sim,
     };
     Ok(Venue { client, symbols, mode, server: Some(handle) })
+}
+
+/// What `sim` plays and `run` does not.
+pub(crate) fn refuse_archive(path: &Path) -> anyhow::Result<()> {
+    if is_archive(path) {
+        bail!(
+            "--replay {file}: this is a file of Binance's archive, and `run` replays raw stream messages; \
+             `ringfence sim --replay {file}` plays it as a venue, to which [venue] kind = \"binance-testnet\" with its addresses connects",
+            file = path.display()
+        );
+    }
+    Ok(())
 }
 
 /// Where the prices of the embedded exchange come from when nothing is replayed.
@@ -231,7 +246,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
 
     let sandbox = Sandbox::new(SandboxConfig::host())?;
     let grants = Grants::new(config.clone(), instruments.clone(), &before);
-    let operator = LiveOperator::new(grants, config.file.clone(), hub_sender.clone());
+    let operator = LiveOperator::new(grants, config.file.clone(), hub_sender.clone(), feed.clone());
     let fleet_config = FleetConfig {
         dir: args.plugins.clone(),
         workers: std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8),
@@ -258,8 +273,11 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
     if fleet.reports().is_empty() && feed.refused().is_empty() {
         feed.say(format!("no plugins in {}: copy a .wasm file there, the folder is watched", args.plugins.display()));
     }
+    for stray in stray_tables(&config, fleet.reports().iter().map(|seat| seat.name.clone()), &feed.refused()) {
+        feed.say(stray);
+    }
     hub_sender.send(Input::Mailbox(fleet.mailbox()));
-    let server = Server::open(&args.state, desk::handler(fleet.control(), hub_sender.clone()));
+    let server = Server::open(&args.state, desk::handler(fleet.control(), hub_sender.clone(), feed.clone()));
     if let Err(error) = &server {
         feed.say(format!("no commands are taken while this host runs: {error:#}"));
     }
@@ -274,6 +292,7 @@ async fn run_async(args: &RunArgs, config: Config) -> anyhow::Result<Summary> {
         messages: client.counts().received,
         plugins: fleet.reports().iter().map(|seat| PluginSummary::new(seat, &instruments)).collect(),
         usage: client.usage(),
+        halted: hub_sender.is_halted(),
     };
     let deadline = args.length.and_then(|length| started.checked_add(length));
     let mut stop = std::pin::pin!(stop_signal());
@@ -378,6 +397,20 @@ async fn account_at_end(client: &Client) -> anyhow::Result<Vec<Balance>> {
     }
 }
 
+/// Tables of plugins that are not there: a name that was mistyped would leave its plugin with `[defaults]`.
+pub(crate) fn stray_tables(config: &Config, running: impl Iterator<Item = String>, refused: &[Refused]) -> Vec<String> {
+    let known: BTreeSet<String> =
+        running.chain(refused.iter().map(|one| one.file.trim_end_matches(".wasm").to_owned())).collect();
+    let strays = config.plugins.iter().filter(|(name, grant)| grant.enabled && !known.contains(*name));
+    strays
+        .map(|(name, _)| {
+            let near = known.iter().find(|other| !config.plugins.contains_key(*other) && distance(name, other) <= 2);
+            let hint = near.map(|other| format!("; did you mean [plugins.{other}]?")).unwrap_or_default();
+            format!("[plugins.{name}] counts for nothing yet: there is no {name}.wasm in the plugin folder{hint}")
+        })
+        .collect()
+}
+
 /// Waits until no order is open and every plugin has seen the end of its orders.
 async fn close(mut fleet: Fleet, hub: &HubSender) -> anyhow::Result<Fleet> {
     let deadline = Instant::now() + CLOSE_DEADLINE;
@@ -451,6 +484,9 @@ impl Teller {
             FleetEvent::Watching { name } => {
                 self.feed.accept(&name);
                 self.say(&name, "a new generation watches; its orders are compared, not sent".to_owned());
+            }
+            FleetEvent::NotTaken { name, generation, reason } => {
+                self.say(&name, format!("generation {generation} ends: {reason}; the one before goes on"));
             }
             FleetEvent::RolledBack { name, generation, reason } => {
                 self.say(&name, format!("the new generation failed ({reason}); generation {generation} goes on"));

@@ -13,6 +13,7 @@ use ringfence_sandbox::{Operator, Refreshed, Settings, Trust};
 use super::hub::HubSender;
 use crate::config::Config;
 use crate::grants::Grants;
+use crate::view::Feed;
 
 /// What tells one state of the file from another.
 type Stamp = (u64, Option<SystemTime>);
@@ -21,6 +22,7 @@ type Stamp = (u64, Option<SystemTime>);
 pub(super) struct LiveOperator {
     grants: Grants,
     hub: HubSender,
+    feed: Feed,
     seats: HashMap<String, SeatId>,
     file: Option<PathBuf>,
     read: Option<Stamp>,
@@ -34,9 +36,9 @@ fn stamp(file: &std::path::Path) -> Option<Stamp> {
 }
 
 impl LiveOperator {
-    pub(super) fn new(grants: Grants, file: Option<PathBuf>, hub: HubSender) -> Self {
+    pub(super) fn new(grants: Grants, file: Option<PathBuf>, hub: HubSender, feed: Feed) -> Self {
         let read = file.as_deref().and_then(stamp);
-        LiveOperator { grants, hub, seats: HashMap::new(), read, seen: read, file }
+        LiveOperator { grants, hub, feed, seats: HashMap::new(), read, seen: read, file }
     }
 }
 
@@ -44,6 +46,11 @@ impl Operator for LiveOperator {
     fn open(&mut self, name: &str, _manifest: &Manifest) -> Result<Box<dyn ringfence_model::desk::Desk>, String> {
         let config = self.grants.seat(name)?;
         let allocation = config.allocation.clone();
+        if config.permissions.order_types.is_empty() || allocation.is_empty() {
+            let table = self.grants.table(name);
+            let why = if allocation.is_empty() { "nothing is allocated to it" } else { "no order type is granted" };
+            self.feed.say(format!("{name}: market data only: {why} in {table}; its orders are denied"));
+        }
         let (seat, desk) = self.hub.open_seat(config).inspect_err(|_| self.grants.give_back(&allocation))?;
         self.seats.insert(name.to_owned(), seat);
         Ok(Box::new(desk))

@@ -10,12 +10,7 @@ use crate::payload::account as payload;
 
 pub(super) const CALLS: &[Call] = &[
     Call::new(&[("GET", "/sapi/v1/system/status")], &[], |_| 1, Run::Public(Exchange::system_status)),
-    Call::new(
-        &[("GET", "/sapi/v1/asset/tradeFee")],
-        &[],
-        |_| 1,
-        Run::Signed(Right::UserData, Exchange::trade_fees),
-    ),
+    Call::new(&[("GET", "/sapi/v1/asset/tradeFee")], &[], |_| 1, Run::Signed(Right::UserData, Exchange::trade_fees)),
 ];
 
 impl Exchange {

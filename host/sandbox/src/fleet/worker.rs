@@ -18,7 +18,7 @@ use ringfence_model::{EventBody, SeatId, Timestamp};
 use super::{Clock, FleetEvent, Notify, Places};
 use crate::admission::Plugin;
 use crate::instance::Instance;
-use crate::life::{Generation, Input};
+use crate::life::{Generation, GenerationState, Input};
 use crate::refusal::Refusal;
 use crate::seat::{Seat, SeatReport, SeatState, Settings};
 
@@ -97,6 +97,8 @@ pub(super) struct Guest {
     calm: u32,
     /// Faults that were told.
     faults: u64,
+    /// The generation that watches.
+    watches: Option<u64>,
     /// It is among those that are looked at next.
     ready: bool,
 }
@@ -299,7 +301,9 @@ impl Worker {
 
     fn for_seat(&mut self, id: SeatId, job: Job) {
         match job {
-            Job::Open { seat } => return self.take_in(Guest { id, seat, heavy: 0, calm: 0, faults: 0, ready: false }),
+            Job::Open { seat } => {
+                return self.take_in(Guest { id, seat, heavy: 0, calm: 0, faults: 0, watches: None, ready: false });
+            }
             Job::Arrive { guest } => return self.take_in(*guest),
             _ => {}
         }
@@ -355,6 +359,14 @@ fn tell(notify: &Notify, guest: &mut Guest) {
         for (level, message) in seat.take_log() {
             notify(FleetEvent::Log { name: seat.name().to_owned(), level, message });
         }
+    }
+    let watches = seat.life().watching();
+    if let Some(number) = std::mem::replace(&mut guest.watches, watches).filter(|number| watches != Some(*number))
+        && let Some(ended) = seat.life().history().find(|generation| generation.number == number)
+        && ended.state == GenerationState::Stopped
+    {
+        let (name, reason) = (seat.name().to_owned(), ended.note.clone());
+        notify(FleetEvent::NotTaken { name, generation: number, reason });
     }
     let faults = seat.life().faults();
     if faults == guest.faults {
