@@ -36,7 +36,7 @@ fn read_all(status: u16, body: &[u8]) {
     if status >= 500 {
         assert_eq!(outcome, CommandOutcome::Unknown, "5xx says nothing of the order");
     }
-    drop((answer::error_code(body), answer::query(&id, status, body)));
+    drop((answer::error_code(body), answer::query(&id, 1, status, body)));
     let instrument = instrument();
     let errors: [Option<WireError>; 4] = [
         answer::trades(body).err(),
