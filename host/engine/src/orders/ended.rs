@@ -7,7 +7,7 @@ use ringfence_model::event::Fill;
 use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
 use ringfence_model::{Decimal, EventBody, InstrumentId, OrderId, OrderStatus, SeatId, Side, Timestamp};
 
-use super::Tracked;
+use super::tracked::Tracked;
 use crate::actions::Output;
 
 /// So many of the latest are remembered: hours of a busy host, and some megabytes.

@@ -6,7 +6,8 @@ use ringfence_model::event::{OrderChange, OrderReason};
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome};
 use ringfence_model::{Decimal, OrderStatus, Timestamp};
 
-use super::{Cancel, End, NEVER_ARRIVES_AFTER, Orders, Placed};
+use super::tracked::{Cancel, End, NEVER_ARRIVES_AFTER, Tracked};
+use super::{Orders, Placed};
 use crate::actions::Output;
 
 /// A list with orders that are not final.
@@ -54,7 +55,7 @@ impl Orders {
     /// Cancels all that is left of a list, with one request.
     pub(super) fn cancel_list(&mut self, now: Timestamp, id: &ClientOrderId, out: &mut Vec<Output>) {
         let Some(list) = self.lists.get(id) else { return };
-        let there = |order: &ClientOrderId| self.tracked.get(order).is_some_and(super::Tracked::may_be_there);
+        let there = |order: &ClientOrderId| self.tracked.get(order).is_some_and(Tracked::may_be_there);
         if list.arrived || list.orders.iter().any(there) {
             self.send_cancel_list(now, id, out);
             return;
