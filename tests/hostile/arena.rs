@@ -167,6 +167,9 @@ pub struct Arena {
     pub answers: Vec<VenueEvent>,
     pub now: Timestamp,
     last: BTreeMap<InstrumentId, Decimal>,
+    /// Somebody asks the venue behind the gate's back; what it then tells of his orders.
+    ungated: bool,
+    pub strangers: Vec<String>,
 }
 
 fn amounts(usdt: i64, btc: i64, eth: i64) -> Vec<(String, Decimal)> {
@@ -221,6 +224,8 @@ impl Arena {
             answers: Vec::new(),
             now: start,
             last: BTreeMap::new(),
+            ungated: false,
+            strangers: Vec::new(),
         };
         let usual = Plan { budgets: Budgets::default(), limits: Limits::default(), ..Plan::default() };
         for name in ["alpha", "beta"] {
@@ -380,6 +385,7 @@ impl Arena {
 
     /// A request of the account's own that no gate has seen.
     pub fn ask(&mut self, request: &ringfence_binance::request::Request) -> String {
+        self.ungated = true;
         let account = AccountConfig::default();
         let credentials = Credentials::new(account.api_key, account.secret);
         let sent = request.sign(&credentials, self.now.as_millis(), 5_000);
@@ -502,6 +508,7 @@ impl Arena {
                     self.venue.exchange().unlisten(&name.expect("a stream of the venue"));
                     self.sent.push(Output::Unsubscribe { instrument, stream });
                 }
+                Output::Unattributed { what } if self.ungated => self.strangers.push(what),
                 Output::Unattributed { what } => panic!("the venue told of {what}, which nobody placed"),
                 Output::Alarm { what } => panic!("{what}"),
                 command => self.in_flight.push_back((self.now.plus(LATENCY), command)),

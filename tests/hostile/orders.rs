@@ -292,6 +292,8 @@ fn o7_twin() {
     arena.run(1);
     let neighbour = arena.report_at(gamma).desk;
     assert_eq!((neighbour.fills, neighbour.open_orders), (0, 0), "it is gone: {neighbour:?} {answer}");
+    // Under a name of this session's, but nobody here has placed it: its fill is not passed over in silence.
+    assert_eq!(arena.strangers, ["order arena-2-zz on BTCUSDT"]);
 }
 
 /// Ten thousand of value allowed, a hundred orders of a thousand each at once.

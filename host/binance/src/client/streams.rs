@@ -189,6 +189,8 @@ struct Connections {
     parser: StreamParser,
     shard: Shard<Said>,
     sockets: Vec<(LegId, Socket)>,
+    /// The socket that is read first.
+    turn: usize,
     opening: JoinSet<(LegId, Result<Option<Socket>, String>)>,
     books: Books,
     places: HashMap<String, Place>,
@@ -197,11 +199,14 @@ struct Connections {
     effects: Vec<Effect<Said>>,
 }
 
-/// The next frame of any socket.
-async fn frame(sockets: &mut [(LegId, Socket)]) -> (LegId, Option<Result<Message, Error>>) {
+/// The next frame of any socket. They take turns: one that always has something to say keeps no other waiting.
+async fn frame(sockets: &mut [(LegId, Socket)], turn: &mut usize) -> (LegId, Option<Result<Message, Error>>) {
     poll_fn(|context| {
-        for (leg, socket) in sockets.iter_mut() {
+        let first = if *turn < sockets.len() { *turn } else { 0 };
+        let (last, next) = sockets.split_at_mut(first);
+        for (place, (leg, socket)) in (first..).zip(next).chain((0..).zip(last)) {
             if let Poll::Ready(frame) = socket.poll_next_unpin(context) {
+                *turn = place.saturating_add(1);
                 return Poll::Ready((*leg, frame));
             }
         }
@@ -217,6 +222,7 @@ impl Connections {
             parser: StreamParser::new(&shared.instruments),
             shard: Shard::new(shared.tuning.connection, shared.config.sockets, seed),
             sockets: Vec::new(),
+            turn: 0,
             opening: JoinSet::new(),
             books: Books::new(Arc::clone(&shared)),
             places: HashMap::new(),
@@ -262,7 +268,7 @@ impl Connections {
                     false
                 }
                 () = sleep_until(due) => true,
-                (leg, frame) = frame(&mut self.sockets) => self.came(leg, frame),
+                (leg, frame) = frame(&mut self.sockets, &mut self.turn) => self.came(leg, frame),
             };
             if plan {
                 self.shard.tick(self.shared.machine(), &mut self.effects);
@@ -472,5 +478,61 @@ impl Connections {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::Context;
+
+    use futures_util::{FutureExt as _, Sink, Stream};
+
+    use super::*;
+
+    /// Says something whenever it is asked, or nothing at all.
+    struct Talks(bool);
+
+    impl Stream for Talks {
+        type Item = Result<Message, Error>;
+
+        fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            if self.0 { Poll::Ready(Some(Ok(Message::text("")))) } else { Poll::Pending }
+        }
+    }
+
+    impl Sink<Message> for Talks {
+        type Error = Error;
+
+        fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn sockets_take_turns() {
+        let of = |leg: LegId, talks| (leg, Box::pin(Talks(talks)) as Socket);
+        let mut sockets = vec![of(1, true), of(2, false), of(3, true)];
+        let mut turn = 0;
+        let mut next = |sockets: &mut Vec<_>| frame(sockets, &mut turn).now_or_never().map(|(leg, _)| leg);
+        let heard: Vec<_> = (0..5).map(|_| next(&mut sockets)).collect();
+        assert_eq!(heard, [Some(1), Some(3), Some(1), Some(3), Some(1)]);
+        // One is gone, whosever turn it was.
+        sockets.truncate(1);
+        assert_eq!(next(&mut sockets), Some(1));
+        sockets.clear();
+        assert_eq!(next(&mut sockets), None);
     }
 }
