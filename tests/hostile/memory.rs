@@ -23,8 +23,8 @@ cases! {
 fn m1() -> Held {
     let mut arena = Arena::with(Plan::default(), &evil().does(&once(HOARD)));
     arena.goes_on();
-    assert_eq!(arena.outcome("#200"), 63, "64 MiB are its budget");
-    assert!(arena.report().memory_bytes <= 64 << 20);
+    assert_eq!(arena.outcome("#200"), 31, "32 MiB are its budget");
+    assert!(arena.report().memory_bytes <= 32 << 20);
     arena.refuses(&evil().fields("(memory $large 65536)"), "too-large", "memory-bytes");
     let beyond = evil().fields("(data (i32.const 600000) \"beyond its first eight pages\")");
     arena.refuses(&beyond, "describe", "outside of its memory");
@@ -50,8 +50,8 @@ fn both() -> Guest {
 fn m2() -> Held {
     let mut arena = Arena::with(Plan::default(), &both());
     arena.goes_on();
-    assert_eq!((arena.outcome("#200"), arena.outcome("#201")), (63, 0), "the second finds nothing left");
-    assert!(arena.report().memory_bytes <= 64 << 20);
+    assert_eq!((arena.outcome("#200"), arena.outcome("#201")), (31, 0), "the second finds nothing left");
+    assert!(arena.report().memory_bytes <= 32 << 20);
     arena.refuses(&evil().fields(&"(memory 0)".repeat(64)), "too-large", "memories");
     arena.conclude()
 }
@@ -110,7 +110,7 @@ fn tables() -> Guest {
 fn m4() -> Held {
     let mut arena = Arena::with(Plan::default(), &tables());
     arena.goes_on();
-    assert_eq!(arena.outcome("#200"), 99, "all of its tables together have 100,000");
+    assert_eq!(arena.outcome("#200"), 19, "all of its tables together have 20,000");
     arena.refuses(&evil().fields("(table 200000 funcref)"), "too-large", "table-elements");
     arena.conclude()
 }

@@ -141,8 +141,8 @@ impl Default for Budgets {
     fn default() -> Self {
         Budgets {
             file_bytes: 32 << 20,
-            memory_bytes: 64 << 20,
-            table_elements: 100_000,
+            memory_bytes: 32 << 20,
+            table_elements: 20_000,
             parts: 64,
             handles: 256,
             market: CallTime::micros(2_000, 10_000),

@@ -228,7 +228,7 @@ pub static TABLE: &[Budget] = &[
         Bytes,
         (1 << 20, 512 << 20),
         memory_bytes,
-        "summed over all memories of an instance, of which an interpreter needs some dozen MiB; also bounds one `memory.copy`, which can't be interrupted",
+        "summed over all memories of an instance; Python needs 13 MiB; also bounds one `memory.copy`, which can't be interrupted: 1.5 ms",
         "`memory.grow` answers -1; at instantiation: a fault"
     ),
     size!(
@@ -236,7 +236,7 @@ pub static TABLE: &[Budget] = &[
         Count,
         (100, 1_000_000),
         table_elements,
-        "an element costs the host eight bytes; the functions of an interpreter are tens of thousands",
+        "an element costs the host eight bytes; Python has 5,840",
         "`table.grow` answers -1; at instantiation: a fault"
     ),
     size!(
