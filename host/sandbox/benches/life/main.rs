@@ -419,9 +419,12 @@ fn neighbours(_: &mut Verdicts) {
     }
 }
 
+/// A part that can be asked for by its name.
+type Part = (&'static str, fn(&mut Verdicts));
+
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let all: [(&str, fn(&mut Verdicts)); 5] = [
+    let all: [Part; 5] = [
         ("crossing", crossing::run),
         ("reload", reload),
         ("thousand", thousand),
