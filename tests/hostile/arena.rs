@@ -447,7 +447,7 @@ impl Arena {
             Output::Cancel { symbol, client_order_id } => Some(self.venue.cancel(now, &symbol, &client_order_id)),
             Output::PlaceList(approved) => Some(self.venue.place_list(now, approved.id(), approved.list())),
             Output::CancelList { symbol, list } => Some(self.venue.cancel_list(now, &symbol, &list)),
-            Output::QueryList { list } => self.venue.query_list(now, &list),
+            Output::QueryList { list, question } => self.venue.query_list(now, &list, question),
             Output::Amend { symbol, client_order_id, quantity } => {
                 Some(self.venue.amend(now, &symbol, &client_order_id, quantity))
             }

@@ -106,7 +106,9 @@ fn sandboxed(sandbox: &Sandbox, guest: &[u8], size: usize) -> impl FnMut() + use
 }
 
 fn seated(sandbox: &Arc<Sandbox>, guest: &[u8], size: usize) -> impl FnMut() + use<> {
-    let budgets = Budgets { share_percent: 100, share_strike_percent: 100, ..Budgets::default() };
+    // However busy the machine is, a call takes all that waits.
+    let turn = Duration::from_secs(10);
+    let budgets = Budgets { share_percent: 100, share_strike_percent: 100, turn, ..Budgets::default() };
     let settings = Settings { budgets: Arc::new(budgets), ..Settings::default() };
     let config = SeatConfig {
         name: format!("seat-{size}"),
