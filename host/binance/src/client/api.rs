@@ -61,7 +61,7 @@ pub(super) enum Status {
 
 impl Status {
     /// Whether the venue said that it knows no such key, or that the signature is not the key's: trying
-    /// again will not help. The reason carries the venue's code ([`refusal`]).
+    /// again will not help. The reason carries the venue's code.
     pub(super) fn refuses_key(&self) -> bool {
         let Status::Trying(why) = self else { return false };
         ["-1022: ", "-2014: ", "-2015: "].iter().any(|code| why.contains(code))
