@@ -174,6 +174,32 @@ fn broken_lines_of_a_recording_are_counted() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("none.gz"));
 }
 
+/// A file of Binance's archive is played by `sim`; `run` says so at once, in real and in virtual time.
+#[test]
+fn an_archive_is_no_recording_to_run() {
+    let dir = folder_with(&["ema-cross"]);
+    let name = "BTCUSDT-aggTrades-2024-03-01.csv";
+    std::fs::write(dir.path().join(name), "1,61000.1,0.5,1,1,1709251200000,true,true\n").expect("a file");
+    for speed in ["max", "10"] {
+        let output = run(dir.path(), &["--replay", name, "--speed", speed, "--plugins", "."]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(name) && said.contains("ringfence sim --replay"), "{said}");
+    }
+}
+
+/// A mistyped table would leave its plugin with the defaults without a word.
+#[test]
+fn a_table_of_no_plugin_is_told() {
+    let dir = folder_with(&["ema-cross"]);
+    std::fs::write(dir.path().join("ringfence.toml"), "[plugins.ema-cros]\non_fault = \"keep\"\n").expect("a file");
+    for args in [&["--speed", "max"][..], &[]] {
+        let output = run(dir.path(), &[args, &["--for", "2s", "--plugins", "."]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("[plugins.ema-cros]") && said.contains("did you mean [plugins.ema-cross]?"), "{said}");
+    }
+}
+
 #[test]
 fn wrong_usage_has_its_own_code() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -90,11 +90,19 @@ fn an_operator_commands_a_running_host() {
     )
     .unwrap();
     wait_for("limits of ema-cross count after a restart");
+    std::fs::write(&config, "[plugins.ema-cross]\nparameters = { fast = 7 }\norder_types = [\"limit\"]\n").unwrap();
+    wait_for("order_types and streams of ema-cross");
 
     let history = json(dir, &["plugins", "history", "ema-cross", "--json"]);
     assert!(history.to_string().contains("its parameters changed"), "{history:#}");
     assert_eq!(json(dir, &["halt", "--json"])["trading"], "halted: no new orders; cancels go on");
+    wait_for("trading is halted by the operator");
+    assert_eq!(entry(&json(dir, &["plugins", "list", "--json"]), "ema-cross")["trading_halted"], true);
+    let table = String::from_utf8(ringfence(dir, &["plugins", "list"]).stdout).unwrap();
+    assert!(table.starts_with("trading is halted"), "{table}");
     assert_eq!(json(dir, &["resume", "--json"])["trading"], "resumed");
+    wait_for("trading goes on");
+    assert_eq!(entry(&json(dir, &["plugins", "list", "--json"]), "ema-cross")["trading_halted"], false);
 
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let mut out = String::new();

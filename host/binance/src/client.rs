@@ -388,13 +388,15 @@ impl Client {
             let (up, mut is_up) = watch::channel(api::Status::Trying("no attempt yet".to_owned()));
             tasks.push(tokio::spawn(api::run(Arc::clone(&shared), credentials, up, stopped)));
             let decided = |status: &api::Status| status.refuses_key() || *status == api::Status::Up;
-            // Without an answer in time the status says why.
-            drop(tokio::time::timeout(START_WITHIN, is_up.wait_for(decided)).await);
-            let status = is_up.borrow().clone();
-            if let api::Status::Trying(last) = &status {
+            let in_time = tokio::time::timeout(START_WITHIN, is_up.wait_for(decided)).await;
+            // What was decided counts, whatever has become of the connection since.
+            let started = in_time.ok().and_then(Result::ok).map(|status| status.clone());
+            // Not in time: the status says why.
+            let started = started.unwrap_or_else(|| is_up.borrow().clone());
+            if let api::Status::Trying(last) = &started {
                 stop.send_replace(true);
                 let last = last.clone();
-                return Err(if status.refuses_key() {
+                return Err(if started.refuses_key() {
                     ClientError::KeyRefused { why: last }
                 } else {
                     ClientError::NoUserStream { last }
@@ -498,7 +500,10 @@ impl Client {
             let (count, last) = (page.len(), page.iter().map(|fill| fill.trade_id).max());
             all.extend(page);
             match last {
-                Some(last) if count >= request::TRADES_AT_A_TIME => from = Some(last.saturating_add(1)),
+                // A page that does not begin where it was asked to would be asked for again and again.
+                Some(last) if count >= request::TRADES_AT_A_TIME && from.is_none_or(|from| last >= from) => {
+                    from = Some(last.saturating_add(1));
+                }
                 _ => return Ok(all),
             }
         }

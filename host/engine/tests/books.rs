@@ -3,40 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use ringfence_engine::{Engine, EngineConfig, Limits, Output, Permissions, SeatConfig, SeatDesk};
 use ringfence_model::desk::Desk as _;
 use ringfence_model::event::{Book, DepthUpdate, GapReason, Level};
 use ringfence_model::venue::{MarketData, VenueEvent};
-use ringfence_model::{Decimal, Event, EventBody, Instrument, InstrumentId, Micros, StreamKind, Timestamp};
+use ringfence_model::{Decimal, Event, EventBody, Micros, StreamKind, Timestamp};
 use std::sync::mpsc::{Receiver, channel};
 
-const BTC: InstrumentId = InstrumentId(0);
-const NOW: Timestamp = Timestamp(1_000_000_000);
+use common::{BTC, instrument};
 
-fn instrument() -> Instrument {
-    let zero = Decimal::ZERO;
-    Instrument {
-        id: BTC,
-        symbol: "BTCUSDT".into(),
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        price_scale: 2,
-        quantity_scale: 3,
-        tick_size: Decimal::new(1, 2),
-        min_price: zero,
-        max_price: zero,
-        step_size: Decimal::new(1, 3),
-        min_quantity: zero,
-        max_quantity: zero,
-        market_max_quantity: zero,
-        min_notional: zero,
-        max_notional: zero,
-        min_notional_on_market: false,
-        max_open_orders: 0,
-        trading: true,
-        filters: ringfence_model::instrument::Filters::default(),
-    }
-}
+const NOW: Timestamp = Timestamp(1_000_000_000);
 
 struct World {
     engine: Engine,

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::sync::mpsc::{Receiver, channel};
 
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, SeatConfig, SeatDesk};
@@ -10,36 +12,12 @@ use ringfence_model::desk::Desk as _;
 use ringfence_model::event::{OrderChange, OrderReason};
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueEvent, VenueFill};
 use ringfence_model::{
-    Decimal, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, OrderStatus, Side, TimeInForce,
-    Timestamp,
+    Decimal, EventBody, Micros, NewOrder, OrderId, OrderKind, OrderStatus, Side, TimeInForce, Timestamp,
 };
 
-const BTC: InstrumentId = InstrumentId(0);
-const START: u64 = 1_000_000_000;
+use common::{BTC, instrument};
 
-fn instrument() -> Instrument {
-    Instrument {
-        id: BTC,
-        symbol: "BTCUSDT".into(),
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        price_scale: 2,
-        quantity_scale: 3,
-        tick_size: Decimal::new(1, 2),
-        min_price: Decimal::ZERO,
-        max_price: Decimal::ZERO,
-        step_size: Decimal::new(1, 3),
-        min_quantity: Decimal::ZERO,
-        max_quantity: Decimal::ZERO,
-        market_max_quantity: Decimal::ZERO,
-        min_notional: Decimal::ZERO,
-        max_notional: Decimal::ZERO,
-        min_notional_on_market: false,
-        max_open_orders: 0,
-        trading: true,
-        filters: ringfence_model::instrument::Filters::default(),
-    }
-}
+const START: u64 = 1_000_000_000;
 
 struct World {
     engine: Engine,

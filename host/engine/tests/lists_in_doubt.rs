@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
 use std::sync::mpsc::{Receiver, channel};
 
 use ringfence_engine::{DeskCommand, Engine, EngineConfig, Limits, Output, Permissions, SeatConfig, SeatDesk};
@@ -11,36 +13,10 @@ use ringfence_model::event::{HaltReason, OrderChange, OrderReason};
 use ringfence_model::order::{OrderList, Trigger};
 use ringfence_model::venue::{ClientOrderId, CommandKind, CommandOutcome, ExecutionReport, VenueEvent};
 use ringfence_model::{
-    Decimal, EventBody, Instrument, InstrumentId, Micros, NewOrder, OrderId, OrderKind, OrderStatus, Side, TimeInForce,
-    Timestamp,
+    Decimal, EventBody, Micros, NewOrder, OrderId, OrderKind, OrderStatus, Side, TimeInForce, Timestamp,
 };
 
-const BTC: InstrumentId = InstrumentId(0);
-
-fn instrument() -> Instrument {
-    let zero = Decimal::ZERO;
-    Instrument {
-        id: BTC,
-        symbol: "BTCUSDT".into(),
-        base: "BTC".into(),
-        quote: "USDT".into(),
-        price_scale: 2,
-        quantity_scale: 3,
-        tick_size: Decimal::new(1, 2),
-        min_price: zero,
-        max_price: zero,
-        step_size: Decimal::new(1, 3),
-        min_quantity: zero,
-        max_quantity: zero,
-        market_max_quantity: zero,
-        min_notional: zero,
-        max_notional: zero,
-        min_notional_on_market: false,
-        max_open_orders: 0,
-        trading: true,
-        filters: ringfence_model::instrument::Filters::default(),
-    }
-}
+use common::{BTC, instrument};
 
 fn id(name: &str) -> ClientOrderId {
     ClientOrderId(format!("d-0-{name}"))

@@ -142,6 +142,8 @@ pub enum FleetEvent {
     Reloaded { name: String, generation: u64, pause: Duration },
     /// A new generation watches; its orders are compared with the running one's, not sent.
     Watching { name: String },
+    /// A new generation has watched long enough, and now it is the one that runs.
+    Taken { name: String, generation: u64 },
     /// A new generation that watched ends without having run; the one that runs goes on.
     NotTaken { name: String, generation: u64, reason: String },
     /// A new generation failed on trial, and the one before goes on.

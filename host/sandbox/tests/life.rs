@@ -307,6 +307,26 @@ fn flapping_files_wait_and_one_name_has_one_file() {
 }
 
 #[test]
+fn what_a_shadow_comes_to_is_told() {
+    let settings = Settings { shadow_events: 5, shadow_differences: Some(0), ..Settings::default() };
+    let mut folder = Folder::with(&[("watched", Guest::new("watched").does(CANCEL).bytes())], settings);
+    folder.wait_for(|event| matches!(event, FleetEvent::Loaded { .. }));
+    folder.put("watched", &Guest::new("watched").bytes());
+    folder.wait_for(|event| matches!(event, FleetEvent::Watching { .. }));
+    folder.trades("watched", 20);
+    let told = folder.wait_for(|event| matches!(event, FleetEvent::NotTaken { generation: 2, .. }));
+    assert!(format!("{told:?}").contains("1 differences"), "{told:?}");
+    assert_eq!(folder.fleet.control().reports().remove(0).generation, 1);
+    // And that one was taken.
+    let same = Guest::new("watched").fields("(global $unused i32 (i32.const 7))").does(CANCEL).bytes();
+    folder.put("watched", &same);
+    folder.wait_for(|event| matches!(event, FleetEvent::Watching { .. }));
+    folder.trades("watched", 20);
+    let next = folder.wait_for(|event| matches!(event, FleetEvent::NotTaken { .. } | FleetEvent::Taken { .. }));
+    assert!(matches!(next, FleetEvent::Taken { generation: 3, .. }), "{next:?}");
+}
+
+#[test]
 fn parameters_and_budgets_change_without_a_restart() {
     let good = Guest::new("good").bytes();
     let folder = Folder::with(&[("good", good)], Settings::default());

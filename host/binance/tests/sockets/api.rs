@@ -1,15 +1,16 @@
 //! Orders over the WebSocket API: sent once, by REST only if they surely were not sent, and
 //! in doubt whenever nobody knows.
 
-use ringfence_binance::Client;
+use ringfence_binance::{Client, ClientError};
 use ringfence_model::event::OrderReason;
 use ringfence_model::order::MarketSize;
 use ringfence_model::venue::{ClientOrderId, CommandOutcome, VenueEvent, VenueOrder};
 use ringfence_model::{Decimal, OrderKind, Side};
 use serde_json::json;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use super::venue::{KEY, Reply, Venue, credentials, documented};
+use super::venue::{KEY, PATIENCE, Reply, SECRET, Venue, credentials, documented, told};
 
 const PLACE: &str = "POST /api/v3/order";
 
@@ -54,6 +55,27 @@ async fn an_order_goes_over_the_socket_signed_and_answers_may_cross() {
     outcomes.sort_by_key(|outcome| *outcome != CommandOutcome::Accepted);
     assert_eq!(outcomes, [CommandOutcome::Accepted, CommandOutcome::Rejected(OrderReason::InsufficientBalance)]);
     assert!(venue.seen(PLACE).is_empty(), "not by REST as well");
+}
+
+/// A wrong secret stays wrong: nobody is to wait for it, and the venue is asked once.
+#[tokio::test]
+async fn a_key_that_the_venue_does_not_take_ends_the_start_at_once() {
+    for (status, code, msg) in [
+        (400, -1022, "Signature for this request is not valid."),
+        (401, -2015, "Invalid API-key, IP, or permissions for action."),
+    ] {
+        let mut venue = Venue::start().await;
+        let config = venue.config.clone();
+        let connecting =
+            tokio::spawn(async move { Client::connect(config, &["BTCUSDT".to_owned()], told().0).await.map(drop) });
+        let mut user = venue.user().await;
+        let asked = user.ask().await;
+        let error = json!({"code": code, "msg": msg});
+        user.send(json!({"id": asked["id"], "status": status, "error": error}).to_string()).await;
+        let error = timeout(PATIENCE, connecting).await.unwrap().unwrap().unwrap_err();
+        assert!(matches!(&error, ClientError::KeyRefused { why } if why.contains(&code.to_string())), "{error}");
+        assert!(!error.to_string().contains(SECRET));
+    }
 }
 
 #[tokio::test]

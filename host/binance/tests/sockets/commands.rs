@@ -1,7 +1,6 @@
 //! Connecting; orders and what their answers mean; limits; the clock.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use ringfence_binance::{Client, ClientConfig, ClientEvent};
 use ringfence_model::event::OrderReason;
@@ -175,7 +174,7 @@ async fn what_can_not_be_sent_is_rejected() {
 async fn wait_gone(client: &Client) {
     let look = async {
         while !client.account().await.is_err_and(|error| error.to_string().contains("can't connect")) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(PATIENCE, look).await.expect("the venue is gone");

@@ -485,6 +485,9 @@ impl Teller {
                 self.feed.accept(&name);
                 self.say(&name, "a new generation watches; its orders are compared, not sent".to_owned());
             }
+            FleetEvent::Taken { name, generation } => {
+                self.say(&name, format!("generation {generation} has watched long enough and trades now"));
+            }
             FleetEvent::NotTaken { name, generation, reason } => {
                 self.say(&name, format!("generation {generation} ends: {reason}; the one before goes on"));
             }

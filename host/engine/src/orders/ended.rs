@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ringfence_model::event::Fill;
 use ringfence_model::venue::{ClientOrderId, ExecutionReport, VenueFill};
-use ringfence_model::{Decimal, EventBody, InstrumentId, OrderId, OrderStatus, SeatId, Side, Timestamp};
+use ringfence_model::{Decimal, OrderStatus, SeatId, Timestamp};
 
-use super::tracked::Tracked;
+use super::tracked::{Told, Tracked, told_fill};
 use crate::actions::Output;
 
 /// So many of the latest are remembered: hours of a busy host, and some megabytes.
@@ -17,9 +16,7 @@ const REMEMBERED: usize = 20_000;
 #[derive(Debug)]
 struct Ended {
     seat: SeatId,
-    order: OrderId,
-    instrument: InstrumentId,
-    side: Side,
+    told: Told,
     status: OrderStatus,
     filled: Decimal,
     trades: BTreeSet<u64>,
@@ -34,19 +31,7 @@ impl Ended {
             return false;
         }
         self.filled = self.filled.saturating_add(fill.quantity);
-        let body = EventBody::Fill(Fill {
-            order: self.order,
-            instrument: self.instrument,
-            side: self.side,
-            trade_id: fill.trade_id,
-            price: fill.price,
-            quantity: fill.quantity,
-            commission: fill.commission,
-            commission_asset: fill.commission_asset.clone(),
-            maker: fill.maker,
-            status: self.status,
-            recovered: true,
-        });
+        let body = told_fill(self.told, fill, self.status, true);
         out.push(Output::Deliver { seat: self.seat, ts, body });
         true
     }
@@ -69,8 +54,9 @@ impl EndedOrders {
             self.orders.remove(&oldest);
         }
         self.ages.push_back(id.clone());
-        let Tracked { seat, order, instrument, side, status, filled, trades, accepted, .. } = done;
-        self.orders.insert(id, Ended { seat, order, instrument, side, status, filled, trades, accepted });
+        let told = done.told();
+        let Tracked { seat, status, filled, trades, accepted, .. } = done;
+        self.orders.insert(id, Ended { seat, told, status, filled, trades, accepted });
     }
 
     /// The venue's word on an order; false if nobody remembers it.

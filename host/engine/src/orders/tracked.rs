@@ -48,6 +48,31 @@ pub(super) struct End {
     pub(super) filled: Decimal,
 }
 
+/// Which order a plugin is told of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    pub(super) order: OrderId,
+    pub(super) instrument: InstrumentId,
+    pub(super) side: Side,
+}
+
+/// A fill in the plugin's words.
+pub(super) fn told_fill(of: Told, fill: &VenueFill, status: OrderStatus, recovered: bool) -> EventBody {
+    EventBody::Fill(Fill {
+        order: of.order,
+        instrument: of.instrument,
+        side: of.side,
+        trade_id: fill.trade_id,
+        price: fill.price,
+        quantity: fill.quantity,
+        commission: fill.commission,
+        commission_asset: fill.commission_asset.clone(),
+        maker: fill.maker,
+        status,
+        recovered,
+    })
+}
+
 /// An order that a plugin does not know the end of.
 #[derive(Debug)]
 pub(super) struct Tracked {
@@ -89,6 +114,10 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
+    pub(super) const fn told(&self) -> Told {
+        Told { order: self.order, instrument: self.instrument, side: self.side }
+    }
+
     /// The state of an order that is on the book.
     pub(super) fn open_status(&self) -> OrderStatus {
         match (self.cancel, self.filled.is_zero()) {
@@ -137,20 +166,7 @@ impl Tracked {
             Some(all) if self.filled >= all => OrderStatus::Filled,
             _ => self.open_status(),
         };
-        let body = EventBody::Fill(Fill {
-            order: self.order,
-            instrument: self.instrument,
-            side: self.side,
-            trade_id: fill.trade_id,
-            price: fill.price,
-            quantity: fill.quantity,
-            commission: fill.commission,
-            commission_asset: fill.commission_asset.clone(),
-            maker: fill.maker,
-            status: self.status,
-            recovered,
-        });
-        self.tell(ts, body, out);
+        self.tell(ts, told_fill(self.told(), fill, self.status, recovered), out);
     }
 
     /// Tells the end if nothing is missing before it; true if the order is done.

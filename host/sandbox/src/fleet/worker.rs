@@ -361,12 +361,25 @@ fn tell(notify: &Notify, guest: &mut Guest) {
         }
     }
     let watches = seat.life().watching();
-    if let Some(number) = std::mem::replace(&mut guest.watches, watches).filter(|number| watches != Some(*number))
-        && let Some(ended) = seat.life().history().find(|generation| generation.number == number)
-        && ended.state == GenerationState::Stopped
-    {
-        let (name, reason) = (seat.name().to_owned(), ended.note.clone());
-        notify(FleetEvent::NotTaken { name, generation: number, reason });
+    if let Some(generation) = guest.watches.filter(|number| watches != Some(*number)) {
+        let came_to = seat.life().history().find(|known| known.number == generation);
+        let name = seat.name().to_owned();
+        match came_to.map(|known| (known.state, known.note.clone())) {
+            // Not yet decided.
+            Some((GenerationState::Warming, _)) => {}
+            Some((GenerationState::Running, _)) => {
+                guest.watches = None;
+                notify(FleetEvent::Taken { name, generation });
+            }
+            Some((_, reason)) => {
+                guest.watches = None;
+                notify(FleetEvent::NotTaken { name, generation, reason });
+            }
+            None => guest.watches = None,
+        }
+    }
+    if watches.is_some() {
+        guest.watches = watches;
     }
     let faults = seat.life().faults();
     if faults == guest.faults {
