@@ -174,6 +174,8 @@ impl Folder {
     /// A plugin that checks the number of each event is told of all of them and does not mind.
     #[track_caller]
     pub fn neighbour_is_well(&mut self, name: &str) {
+        // A generation that has just begun has a first event of its own under way.
+        assert!(self.fleet.drain(WITHIN));
         let before = self.report(name);
         self.trades(name, 100);
         assert!(self.fleet.drain(WITHIN));
