@@ -335,6 +335,8 @@ impl Worker {
                     });
                 }
                 drop(reply.send(result));
+                // A generation that watches must be known before its first event: one turn may be all of its phase.
+                tell(&self.notify, guest);
             }
             Job::Set { settings } => seat.set(settings),
             Job::Refused { why, now } => seat.note_refused(now, why),
